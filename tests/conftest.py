@@ -1,0 +1,47 @@
+"""Fixtures and settings of all tests."""
+
+import os
+from pathlib import Path
+
+# Read when the libraries are imported, so they come before everything else: no test touches the network.
+os.environ.update(
+    {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+)
+
+import pytest
+import torch
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+pytest_plugins = ["fixtures_extraction"] if (ROOT / "tests/fixtures_extraction.py").is_file() else []
+
+
+def pytest_configure() -> None:
+    # One thread: the same sums on every machine, and no fight for cores with MediaPipe's own threads.
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real clips and landmark arrays: the environment variable SLR_DATA, else ../shared/data."""
+    folder = Path(os.environ.get("SLR_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the real data, but there is no folder {folder} (set SLR_DATA)")
+    return folder
