@@ -1,0 +1,350 @@
+"""The keypoint processor: what each of its steps promises."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slr_hf.model.landmarks_slr import (
+    LEFT_HAND,
+    LEFT_SHOULDER,
+    LIPS,
+    NUM_LANDMARKS,
+    POSE,
+    RIGHT_HAND,
+    RIGHT_SHOULDER,
+    Landmarks,
+    default_parts,
+    mirror_order,
+)
+from slr_hf.model.processing_slr import KeypointProcessor
+
+PARTS = ("lips", "left_hand", "right_hand", "pose")
+LIPS_COLUMNS, LEFT_COLUMNS, RIGHT_COLUMNS, POSE_COLUMNS = slice(0, 40), slice(40, 61), slice(61, 82), slice(82, 87)
+
+
+def clip(
+    frames: int = 12,
+    seed: int = 0,
+    lost: dict[range | tuple[int, ...], list[int]] | None = None,
+    fps: float | None = 30,
+    width: int = 640,
+    height: int = 480,
+) -> Landmarks:
+    """A clip of smoothly moving points; `lost` names the frames in which some are missing."""
+    generator = np.random.default_rng(seed)
+    start, step = generator.random((1, NUM_LANDMARKS, 3)), generator.normal(0, 0.01, (frames, NUM_LANDMARKS, 3))
+    values = (start + step.cumsum(axis=0)).astype(np.float32)
+    values[:, LEFT_SHOULDER, :2], values[:, RIGHT_SHOULDER, :2] = (0.7, 0.5), (0.3, 0.5)
+    for points, missing in (lost or {}).items():
+        for frame in missing:
+            values[frame, list(points)] = np.nan
+    return Landmarks(values, fps=fps, width=width, height=height)
+
+
+def every(frames: int) -> list[int]:
+    return list(range(frames))
+
+
+def test_the_output_is_what_the_model_takes():
+    batch = KeypointProcessor()([clip(12), clip(5)])
+    assert {name: (tuple(value.shape), value.dtype) for name, value in batch.items()} == {
+        "keypoints": ((2, 12, 87, 2), torch.float32),
+        "part_mask": ((2, 12, 4), torch.bool),
+        "positions": ((2, 12), torch.float32),
+        "attention_mask": ((2, 12), torch.int64),
+    }
+    assert batch["attention_mask"].sum(dim=1).tolist() == [12, 5]
+
+
+def test_a_clip_is_the_same_alone_and_in_a_batch():
+    processor = KeypointProcessor()
+    alone, batch = processor(clip(5, seed=1)), processor([clip(12), clip(5, seed=1)])
+    for name, value in alone.items():
+        torch.testing.assert_close(batch[name][1:, :5], value, rtol=0, atol=1e-6)
+
+
+def test_max_length_pads_to_input_size():
+    batch = KeypointProcessor(input_size=20)(clip(12), padding="max_length")
+    assert tuple(batch["keypoints"].shape) == (1, 20, 87, 2)
+    assert not batch["keypoints"][:, 12:].any()
+
+
+class TestHandlessFrames:
+    def test_are_dropped_and_time_keeps_its_gaps(self):
+        lost = {LEFT_HAND: [0, 4, 5], RIGHT_HAND: [0, 4, 5]}
+        prepared = KeypointProcessor().prepare(clip(8, lost=lost))
+        assert prepared["positions"].tolist() == [1, 2, 3, 6, 7]
+
+    def test_one_hand_is_enough(self):
+        prepared = KeypointProcessor().prepare(clip(8, lost={LEFT_HAND: every(8)}))
+        assert len(prepared["positions"]) == 8
+        assert prepared["part_mask"].all(axis=0).tolist() == [True, False, True, True]
+
+    def test_a_clip_without_hands_is_kept_whole_and_flagged_by_its_mask(self):
+        prepared = KeypointProcessor().prepare(clip(8, lost={LEFT_HAND: every(8), RIGHT_HAND: every(8)}))
+        assert len(prepared["positions"]) == 8
+        assert not prepared["part_mask"][:, 1:3].any()
+
+    def test_can_be_kept(self):
+        processor = KeypointProcessor(do_drop_handless_frames=False, do_interpolate_gaps=False)
+        prepared = processor.prepare(clip(8, lost={LEFT_HAND: [0], RIGHT_HAND: [0]}))
+        assert len(prepared["positions"]) == 8
+
+
+class TestGaps:
+    def test_a_short_gap_is_filled_linearly(self):
+        lost = {RIGHT_HAND: [3, 4]}
+        whole = KeypointProcessor(do_interpolate_gaps=False).prepare(clip())
+        filled = KeypointProcessor().prepare(clip(lost=lost))
+        expected = whole["keypoints"][2] + (whole["keypoints"][5] - whole["keypoints"][2]) / 3
+        np.testing.assert_allclose(filled["keypoints"][3, RIGHT_COLUMNS], expected[RIGHT_COLUMNS], atol=1e-5)
+        assert filled["part_mask"].all()
+
+    def test_a_long_gap_stays_missing(self):
+        prepared = KeypointProcessor(max_gap=6).prepare(clip(lost={RIGHT_HAND: every(12)[2:9]}))
+        assert not prepared["part_mask"][2:9, 2].any()
+        assert not prepared["keypoints"][2:9, RIGHT_COLUMNS].any()
+
+    def test_ends_are_not_extrapolated(self):
+        prepared = KeypointProcessor().prepare(clip(lost={RIGHT_HAND: [0, 11]}))
+        assert prepared["part_mask"][:, 2].tolist() == [False, *[True] * 10, False]
+
+    def test_a_gap_is_measured_in_time_not_in_frames(self):
+        lost = {RIGHT_HAND: [3, 4]}
+        slow = KeypointProcessor(max_gap=6).prepare(clip(lost=lost, fps=10))
+        assert not slow["part_mask"][3:5, 2].any()
+
+
+class TestNormalisation:
+    def test_shoulders_are_one_apart_around_the_origin(self):
+        pose = KeypointProcessor().prepare(clip())["keypoints"][:, POSE_COLUMNS]
+        np.testing.assert_allclose(pose[:, 1, :2], [[0.5, 0]] * 12, atol=1e-5)
+        np.testing.assert_allclose(pose[:, 3, :2], [[-0.5, 0]] * 12, atol=1e-5)
+
+    @given(scale=st.floats(0.2, 3), x=st.floats(-1, 1), y=st.floats(-1, 1))
+    def test_size_and_place_in_the_frame_do_not_matter(self, scale, x, y):
+        original = clip()
+        moved = original.coordinates * np.float32(scale) + np.array([x, y, 0], np.float32)
+        processor = KeypointProcessor()
+        expected = processor.prepare(original)["keypoints"][..., :2]
+        found = processor.prepare(Landmarks(moved, fps=30, width=640, height=480))["keypoints"][..., :2]
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+    def test_the_shape_of_the_frame_does_not_matter(self):
+        square = clip(width=500, height=500)
+        wide = square.coordinates * np.array([0.5, 1, 0.5], np.float32)
+        processor = KeypointProcessor()
+        np.testing.assert_allclose(
+            processor.prepare(Landmarks(wide, fps=30, width=1000, height=500))["keypoints"],
+            processor.prepare(square)["keypoints"],
+            atol=1e-4,
+        )
+
+    def test_one_frame_with_wild_shoulders_changes_little(self):
+        wild = clip().coordinates.copy()
+        wild[3, LEFT_SHOULDER, :2] = (9, 9)
+        processor = KeypointProcessor()
+        expected = processor.prepare(clip())["keypoints"][[0, 1, 11]]
+        np.testing.assert_allclose(
+            processor.prepare(Landmarks(wild, fps=30, width=640, height=480))["keypoints"][[0, 1, 11]],
+            expected,
+            atol=1e-4,
+        )
+
+    def test_without_shoulders_the_hands_give_the_unit(self):
+        processor = KeypointProcessor()
+        original = clip(lost={POSE: every(12), LIPS: every(12)})
+        larger = Landmarks(original.coordinates * np.float32(2), fps=30, width=640, height=480)
+        expected = processor.prepare(original)["keypoints"]
+        np.testing.assert_allclose(processor.prepare(larger)["keypoints"], expected, atol=1e-4)
+        assert np.abs(expected).max() < 20
+
+    def test_lips_alone_are_brought_to_scale_too(self):
+        lost = {POSE: every(12), LEFT_HAND: every(12), RIGHT_HAND: every(12)}
+        keypoints = KeypointProcessor().prepare(clip(lost=lost))["keypoints"]
+        assert 0.1 < np.abs(keypoints[:, LIPS_COLUMNS, :2]).max() < 10
+
+
+class TestHandCorrection:
+    def test_a_moved_hand_differs_in_its_wrist_only(self):
+        moved = clip().coordinates.copy()
+        moved[:, list(RIGHT_HAND), :2] += (0.1, -0.2)
+        processor = KeypointProcessor()
+        first, second = processor(clip()), processor(Landmarks(moved, fps=30, width=640, height=480))
+        differs = (first["keypoints"] - second["keypoints"]).abs().amax(dim=(0, 1, 3)) > 1e-4
+        assert differs.nonzero().flatten().tolist() == [RIGHT_COLUMNS.start]
+
+    def test_a_larger_hand_has_the_same_shape(self):
+        larger = clip().coordinates.copy()
+        wrist = larger[:, [RIGHT_HAND[0]]]
+        larger[:, list(RIGHT_HAND)] = wrist + (larger[:, list(RIGHT_HAND)] - wrist) * 1.5
+        processor = KeypointProcessor()
+        first, second = processor(clip()), processor(Landmarks(larger, fps=30, width=640, height=480))
+        torch.testing.assert_close(first["keypoints"], second["keypoints"], rtol=0, atol=1e-4)
+
+    def test_can_be_turned_off(self):
+        plain = KeypointProcessor(do_correct_hands=False)
+        prepared = plain.prepare(clip())
+        np.testing.assert_array_equal(plain(clip())["keypoints"][0].numpy(), prepared["keypoints"][..., :2])
+
+
+class TestTime:
+    def test_positions_count_frames_at_thirty_a_second(self):
+        processor = KeypointProcessor()
+        assert processor.prepare(clip(4, fps=15))["positions"].tolist() == [0, 2, 4, 6]
+        assert processor.prepare(clip(4, fps=None))["positions"].tolist() == [0, 1, 2, 3]
+
+    def test_a_long_clip_is_averaged(self):
+        processor = KeypointProcessor(input_size=4)
+        whole = KeypointProcessor().prepare(clip(12))
+        averaged = processor.prepare(clip(12))
+        np.testing.assert_allclose(averaged["keypoints"][1], whole["keypoints"][3:6].mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(averaged["positions"], [1, 4, 7, 10], atol=1e-5)
+
+    def test_shares_may_cut_frames(self):
+        averaged = KeypointProcessor(input_size=2).prepare(clip(3))
+        whole = KeypointProcessor().prepare(clip(3))["keypoints"]
+        np.testing.assert_allclose(averaged["keypoints"][0], (whole[0] + whole[1] / 2) / 1.5, atol=1e-5)
+
+    def test_missing_frames_do_not_enter_the_mean(self):
+        processor = KeypointProcessor(input_size=4, do_interpolate_gaps=False)
+        averaged = processor.prepare(clip(12, lost={RIGHT_HAND: [4, 9, 10, 11]}))
+        whole = KeypointProcessor().prepare(clip(12))["keypoints"]
+        expected = (whole[3, RIGHT_COLUMNS] + whole[5, RIGHT_COLUMNS]) / 2
+        np.testing.assert_allclose(averaged["keypoints"][1, RIGHT_COLUMNS], expected, atol=1e-5)
+        assert averaged["part_mask"][:, 2].tolist() == [True, True, True, False]
+
+    def test_ten_thousand_frames(self):
+        prepared = KeypointProcessor().prepare(clip(10_000))
+        assert prepared["keypoints"].shape == (128, 87, 3)
+        assert (np.diff(prepared["positions"]) > 0).all()
+
+
+class TestMirror:
+    @given(seed=st.integers(0, 2**32 - 1), right=st.sets(st.integers(0, 11)), left=st.sets(st.integers(0, 11)))
+    def test_mirroring_a_clip_and_the_option_agree(self, seed, right, left):
+        original = clip(seed=seed, lost={RIGHT_HAND: sorted(right), LEFT_HAND: sorted(left)})
+        processor = KeypointProcessor()
+        twice, once = processor(original.mirrored(), mirror=True), processor(original)
+        for name, value in once.items():
+            torch.testing.assert_close(twice[name], value, rtol=0, atol=1e-4)
+
+    def test_a_mirror_flips_x_and_swaps_the_sides(self):
+        processor = KeypointProcessor()
+        columns, parts = mirror_order(processor.parts)
+        plain, mirrored = (
+            processor.prepare(clip(lost={LEFT_HAND: [1]})),
+            processor.prepare(clip(lost={LEFT_HAND: [1]}), mirror=True),
+        )
+        np.testing.assert_allclose(
+            mirrored["keypoints"], plain["keypoints"][:, columns] * np.array([-1, 1, 1], np.float32), atol=1e-4
+        )
+        np.testing.assert_array_equal(mirrored["part_mask"], plain["part_mask"][:, parts])
+
+
+class TestStandardisation:
+    def test_the_fitted_set_has_mean_zero_and_deviation_one(self):
+        processor = KeypointProcessor()
+        clips = [processor.prepare(clip(seed=seed, lost={LEFT_HAND: [3, 4, 5, 6, 7, 8, 9, 10]})) for seed in range(40)]
+        processor.fit(clips)
+        batch = processor.finish(dict(processor.pad(clips)))
+        right = batch["keypoints"][:, :, RIGHT_COLUMNS].flatten(0, 1)
+        torch.testing.assert_close(right.mean(dim=0), torch.zeros(21, 2), rtol=0, atol=1e-3)
+        torch.testing.assert_close(right.std(dim=0), torch.ones(21, 2), rtol=0, atol=1e-2)
+        seen = batch["part_mask"][..., 1]
+        torch.testing.assert_close(
+            batch["keypoints"][:, :, LEFT_COLUMNS][seen].mean(dim=0), torch.zeros(21, 2), rtol=0, atol=1e-3
+        )
+
+    def test_missing_parts_stay_zero(self):
+        processor = KeypointProcessor(mean=[[1.0, 2.0]] * 87, std=[[3.0, 4.0]] * 87)
+        batch = processor(clip(lost={LEFT_HAND: every(12)}))
+        assert not batch["keypoints"][:, :, LEFT_COLUMNS].any()
+
+    def test_is_saved_with_the_processor(self, tmp_path):
+        processor = KeypointProcessor(input_size=64)
+        processor.fit([processor.prepare(clip())])
+        processor.save_pretrained(tmp_path)
+        loaded = KeypointProcessor.from_pretrained(tmp_path)
+        for name, value in processor(clip()).items():
+            assert torch.equal(loaded(clip())[name], value)
+
+
+class TestEdges:
+    def test_one_frame(self):
+        assert tuple(KeypointProcessor()(clip(1))["keypoints"].shape) == (1, 1, 87, 2)
+
+    def test_nothing_detected(self):
+        nothing = Landmarks(np.full((5, NUM_LANDMARKS, 3), np.nan, np.float32))
+        batch = KeypointProcessor()(nothing)
+        assert not batch["keypoints"].any()
+        assert not batch["part_mask"].any()
+
+    def test_an_empty_clip_is_refused(self):
+        with pytest.raises(ValueError, match="no frames"):
+            KeypointProcessor()(clip(0))
+
+    def test_no_clip_is_refused(self):
+        with pytest.raises(ValueError, match="no clip"):
+            KeypointProcessor()([])
+
+    def test_an_array_of_another_layout_is_refused(self):
+        with pytest.raises(ValueError, match=r"\(4, 75, 3\)"):
+            KeypointProcessor()(np.zeros((4, 75, 3), np.float32))
+
+    def test_arrays_of_all_or_of_the_stored_points_are_taken(self):
+        for points in (543, 115):
+            values = np.random.default_rng(0).random((4, points, 3), np.float32)
+            assert tuple(KeypointProcessor()(values)["keypoints"].shape) == (1, 4, 87, 2)
+
+    def test_an_unknown_padding_is_refused(self):
+        with pytest.raises(ValueError, match="sideways"):
+            KeypointProcessor()(clip(), padding="sideways")
+
+    def test_statistics_of_another_layout_are_refused(self):
+        with pytest.raises(ValueError, match="mean"):
+            KeypointProcessor(mean=[[0.0, 0.0]])
+
+    def test_another_table_of_parts(self):
+        hands = [part for part in default_parts() if part.get("anchor") is not None]
+        batch = KeypointProcessor(parts=hands)(clip())
+        assert tuple(batch["keypoints"].shape) == (1, 12, 42, 2)
+
+    @given(
+        seed=st.integers(0, 2**32 - 1),
+        frames=st.integers(1, 40),
+        missing=st.lists(
+            st.tuples(st.sampled_from([LIPS, LEFT_HAND, RIGHT_HAND, POSE]), st.integers(0, 39)), max_size=60
+        ),
+        fps=st.sampled_from([None, 12.5, 30, 60]),
+    )
+    def test_any_clip_gives_finite_keypoints_and_rising_time(self, seed, frames, missing, fps):
+        lost: dict = {}
+        for points, frame in missing:
+            if frame < frames:
+                lost.setdefault(points, []).append(frame)
+        batch = KeypointProcessor(input_size=16)(clip(frames, seed, lost, fps))
+        assert torch.isfinite(batch["keypoints"]).all()
+        assert (batch["positions"].diff(dim=1) > 0).all()
+        assert batch["keypoints"].shape[1] <= 16
+
+
+def test_real_clips_are_in_the_signers_frame(data_dir):
+    with np.load(data_dir / "lips3a.npz", allow_pickle=False) as store:
+        points, offsets, values = tuple(store["points"].tolist()), store["offsets"], store["landmarks"]
+    processor = KeypointProcessor()
+    clips = [
+        processor.prepare(Landmarks(values[start:end], points, width=640, height=480))
+        for start, end in pairwise(offsets)
+    ]
+    seen = np.concatenate([clip["part_mask"] for clip in clips])
+    keypoints = np.concatenate([clip["keypoints"] for clip in clips])
+    lips = keypoints[seen[:, 0], LIPS_COLUMNS]
+    # Lips are above the shoulders (y points down), near the middle, and a quarter of a shoulder width wide.
+    assert np.median(lips[..., 1]) < -0.15
+    assert abs(np.median(lips[..., 0])) < 0.2
+    assert 0.05 < np.median(np.ptp(lips[..., 0], axis=1)) < 0.4
