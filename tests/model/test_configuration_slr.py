@@ -1,0 +1,54 @@
+"""The configuration: named sizes, saving, and what it refuses."""
+
+import pytest
+from huggingface_hub.errors import StrictDataclassError
+
+from slr_hf.model.configuration_slr import SIZES, SLRConfig
+
+
+def test_the_default_is_the_base_size():
+    config = SLRConfig()
+    assert {name: getattr(config, name) for name in SIZES["base"]} == SIZES["base"]
+    assert (config.hidden_size, config.num_attention_heads, config.num_layers) == (512, 8, 8)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_saving_keeps_every_field(size, tmp_path):
+    config = SLRConfig.from_size(size, id2label={0: "yes", 1: "no", 2: "hello"}, hidden_dropout=0)
+    config.save_pretrained(tmp_path)
+    loaded = SLRConfig.from_pretrained(tmp_path)
+    differing = {name for name, value in config.to_dict().items() if loaded.to_dict()[name] != value}
+    assert differing <= {"_name_or_path", "transformers_version", "architectures"}
+    assert loaded.num_labels == 3
+    assert loaded.label2id == {"yes": 0, "no": 1, "hello": 2}
+
+
+def test_another_layout_is_another_table():
+    hands = [part for part in SLRConfig().parts if part.get("anchor") is not None]
+    config = SLRConfig(parts=hands, cross_modal_pairs=[["left_hand", "right_hand"]])
+    assert config.num_points == 42
+
+
+def test_an_unknown_size_names_the_known_ones():
+    with pytest.raises(ValueError, match="tiny, small, base"):
+        SLRConfig.from_size("huge")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"hidden_size": 30}, "hidden_size"),
+        ({"patch_width": 12}, "patch_width"),
+        ({"convolution_kernels": [4]}, "convolution_kernels"),
+        ({"pooling_scales": []}, "pooling_scales"),
+        ({"drop_path_rate": 1.0}, "drop_path_rate"),
+        ({"num_local_layers": -1}, "num_local_layers"),
+        ({"input_size": 0}, "input_size"),
+        ({"cross_modal_pairs": [["lips", "tail"]]}, "tail"),
+        ({"parts": []}, "parts"),
+        ({"hidden_size": "wide"}, "hidden_size"),
+    ],
+)
+def test_an_unusable_field_is_named(fields, message):
+    with pytest.raises(StrictDataclassError, match=message):
+        SLRConfig(**fields)

@@ -1,0 +1,281 @@
+"""The model: the same answer however a clip is padded, loaded or computed, and layers that do what their names say."""
+
+import copy
+
+import pytest
+import torch
+
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.landmarks_slr import default_parts
+from slr_hf.model.layers_slr import MultiScalePooling, TransformerBlock, rotary_table
+from slr_hf.model.modeling_slr import SLRForSignClassification, SLRModel
+
+LABELS = {0: "yes", 1: "no", 2: "hello", 3: "sorry"}
+
+
+def make_model(**overrides) -> SLRForSignClassification:
+    torch.manual_seed(0)
+    fields = {"num_local_layers": 1, "num_global_layers": 1, "sliding_window": 3, "id2label": LABELS, **overrides}
+    return SLRForSignClassification(SLRConfig.from_size("tiny", **fields)).eval()
+
+
+def make_batch(lengths: tuple[int, ...] = (30, 17, 1), frames: int | None = None, seed: int = 1) -> dict:
+    """Clips with missing parts and uneven time, padded with values that must not matter."""
+    generator = torch.Generator().manual_seed(seed)
+    frames = frames or max(lengths)
+    attention_mask = (torch.arange(frames) < torch.tensor(lengths)[:, None]).long()
+    steps = torch.rand(len(lengths), frames, generator=generator) + 0.5
+    return {
+        "keypoints": torch.randn(len(lengths), frames, 87, 2, generator=generator),
+        "part_mask": torch.rand(len(lengths), frames, 4, generator=generator) > 0.2,
+        "positions": steps.cumsum(dim=1),
+        "attention_mask": attention_mask,
+    }
+
+
+def only(batch: dict, row: int, frames: int) -> dict:
+    return {name: value[row : row + 1, :frames] for name, value in batch.items()}
+
+
+@torch.no_grad()
+def logits(model: SLRForSignClassification, batch: dict) -> torch.Tensor:
+    return model(**batch).logits
+
+
+class TestPadding:
+    @pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+    def test_a_clip_has_the_same_logits_alone_and_in_a_batch(self, implementation):
+        model, batch = make_model(), make_batch((30, 17, 1))
+        model.set_attn_implementation(implementation)
+        together = logits(model, batch)
+        for row, length in enumerate((30, 17, 1)):
+            torch.testing.assert_close(logits(model, only(batch, row, length))[0], together[row], rtol=0, atol=1e-5)
+
+    @pytest.mark.parametrize("frames", [31, 64, 128])
+    def test_more_padding_changes_nothing(self, frames):
+        model, batch = make_model(), make_batch((30, 17), frames=128)
+        expected = logits(model, {name: value[:, :30] for name, value in batch.items()})
+        found = logits(model, {name: value[:, :frames] for name, value in batch.items()})
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+    def test_values_in_the_padding_are_not_read(self):
+        model, batch = make_model(), make_batch((30, 17))
+        spoilt = {**batch, "keypoints": batch["keypoints"].clone(), "positions": batch["positions"].clone()}
+        spoilt["keypoints"][1, 17:] = float("nan")
+        spoilt["positions"][1, 17:] = 0
+        torch.testing.assert_close(logits(model, spoilt), logits(model, batch), rtol=0, atol=1e-5)
+
+    def test_gradients_stay_finite_where_padding_is_longer_than_the_window(self):
+        model = make_model().train()
+        batch = make_batch((40, 1))
+        model(**batch, labels=torch.tensor([0, 1])).loss.backward()
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+class TestMissingParts:
+    @pytest.mark.parametrize("value", [0.0, 1e6, float("nan"), float("inf")])
+    def test_their_values_are_not_read(self, value):
+        model, batch = make_model(), make_batch()
+        missing = ~model.slr.embedding.by_point(batch["part_mask"])
+        spoilt = {**batch, "keypoints": batch["keypoints"].masked_fill(missing, value)}
+        assert torch.equal(logits(model, spoilt), logits(model, batch))
+
+    def test_a_missing_part_is_not_a_part_at_zero(self):
+        model, batch = make_model(), make_batch()
+        at_zero = {**batch, "keypoints": torch.zeros_like(batch["keypoints"])}
+        seen = {**at_zero, "part_mask": torch.ones_like(batch["part_mask"])}
+        assert not torch.allclose(logits(model, at_zero), logits(model, seen), atol=1e-3)
+
+    def test_a_clip_without_any_part_has_an_answer(self):
+        batch = make_batch()
+        batch["part_mask"] = torch.zeros_like(batch["part_mask"])
+        assert torch.isfinite(logits(make_model(), batch)).all()
+
+
+class TestAttention:
+    def test_eager_and_sdpa_agree(self):
+        model, batch = make_model(), make_batch()
+        found = {}
+        for implementation in ("eager", "sdpa"):
+            model.set_attn_implementation(implementation)
+            found[implementation] = logits(model, batch)
+        torch.testing.assert_close(found["eager"], found["sdpa"], rtol=0, atol=1e-5)
+
+    def test_hidden_states_and_attentions_are_given_on_request(self):
+        model, batch = make_model(), make_batch((30, 17))
+        model.set_attn_implementation("eager")
+        output = model(**batch, output_hidden_states=True, output_attentions=True)
+        assert [tuple(state.shape) for state in output.hidden_states] == [(2, 30, 128)] * 3
+        assert [tuple(weights.shape) for weights in output.attentions] == [(2, 4, 30, 30)] * 2
+
+    def test_local_blocks_see_their_window_and_global_blocks_all(self):
+        model = make_model()
+        model.set_attn_implementation("eager")
+        local, everywhere = model(**make_batch((30,)), output_attentions=True).attentions
+        distance = (torch.arange(30)[:, None] - torch.arange(30)).abs()
+        assert not local[0, :, distance > 3].any()
+        assert (local[0, :, distance <= 3] > 0).all()
+        assert (everywhere > 0).all()
+
+    def test_only_differences_of_time_matter(self):
+        model, batch = make_model(), make_batch((30,))
+        later = {**batch, "positions": batch["positions"] + 100}
+        torch.testing.assert_close(logits(model, later), logits(model, batch), rtol=0, atol=1e-3)
+
+    def test_true_times_matter(self):
+        model, batch = make_model(), make_batch((30,))
+        slower = {**batch, "positions": batch["positions"] * 3}
+        assert not torch.allclose(logits(model, slower), logits(model, batch), atol=1e-3)
+
+    def test_rotary_positions_may_be_fractions(self):
+        block = TransformerBlock(make_model().config, drop_path=0.0).eval()
+        block.attention.config._attn_implementation = "eager"
+        states = torch.randn(1, 3, 128)
+        near, far = (
+            block(states, None, rotary_table(torch.tensor([positions]), 32, 1e4, torch.float32))
+            for positions in ([0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
+        )
+        assert not torch.allclose(near[:, 1], far[:, 1], atol=1e-4)
+
+
+class TestPooling:
+    def test_segments_average_equal_shares_of_the_valid_time(self):
+        pooling = MultiScalePooling(make_model().config)
+        weights = pooling.segment_weights(torch.tensor([[1.0, 1, 1, 0]]))[0]
+        torch.testing.assert_close(weights[0], torch.tensor([1 / 3, 1 / 3, 1 / 3, 0]))
+        torch.testing.assert_close(weights[1], torch.tensor([2 / 3, 1 / 3, 0, 0]))
+        torch.testing.assert_close(weights[2], torch.tensor([0, 1 / 3, 2 / 3, 0]))
+
+    @pytest.mark.parametrize("length", [1, 2, 5, 8, 100])
+    def test_every_segment_has_its_frames(self, length):
+        weights = MultiScalePooling(make_model().config).segment_weights(torch.ones(1, length))[0]
+        assert weights.shape == (15, length)
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(15))
+
+    def test_scales_differ(self):
+        """The order of the frames matters to the pooling itself, which a mean alone would not see."""
+        model = make_model().slr
+        states, mask = torch.randn(1, 16, 128), torch.ones(1, 16, dtype=torch.bool)
+        forwards, _ = model.pooling(states, mask)
+        backwards, _ = model.pooling(states.flip(1), mask)
+        assert not torch.allclose(forwards, backwards, atol=1e-3)
+
+    def test_inference_is_deterministic(self):
+        model, batch = make_model(), make_batch()
+        assert torch.equal(logits(model, batch), logits(model, batch))
+
+    def test_frame_weights_sum_to_one_over_the_clip(self):
+        weights = make_model()(**make_batch((30, 17))).frame_weights
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
+        assert not weights[1, 17:].any()
+
+
+class TestClassifier:
+    def test_every_layer_has_an_auxiliary_classifier(self):
+        output = make_model(num_classifier_layers=3)(**make_batch())
+        assert [tuple(item.shape) for item in output.auxiliary_logits] == [(3, 4)] * 3
+        assert tuple(output.confidence_logits.shape) == (3,)
+
+    def test_the_confidence_head_does_not_pull_on_the_rest(self):
+        model = make_model()
+        model(**make_batch()).confidence_logits.sum().backward()
+        touched = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+        assert touched
+        assert all(name.startswith("confidence.") for name in touched)
+
+    def test_can_do_without_a_confidence_head(self):
+        assert make_model(confidence_head=False)(**make_batch()).confidence_logits is None
+
+    def test_labels_give_the_cross_entropy(self):
+        model, batch = make_model(), make_batch()
+        labels = torch.tensor([0, 1, 2])
+        output = model(**batch, labels=labels)
+        torch.testing.assert_close(output.loss, torch.nn.functional.cross_entropy(output.logits, labels))
+
+    def test_one_gloss_is_enough(self):
+        output = make_model(id2label={0: "yes"})(**make_batch())
+        assert tuple(output.logits.shape) == (3, 1)
+
+    def test_every_parameter_learns(self):
+        model = make_model(num_local_layers=2, num_global_layers=2).train()
+        output = model(**make_batch())
+        loss = output.logits.square().sum() + sum(item.square().sum() for item in output.auxiliary_logits)
+        (loss + output.confidence_logits.sum()).backward()
+        assert not [name for name, parameter in model.named_parameters() if parameter.grad is None]
+
+
+class TestSaving:
+    def test_is_exact(self, tmp_path):
+        model, batch = make_model(), make_batch()
+        model.save_pretrained(tmp_path)
+        loaded = SLRForSignClassification.from_pretrained(tmp_path)
+        assert torch.equal(logits(loaded, batch), logits(model, batch))
+        assert loaded.config.id2label == LABELS
+
+    def test_the_backbone_of_a_classifier_loads_alone(self, tmp_path):
+        model, batch = make_model(), make_batch()
+        model.save_pretrained(tmp_path)
+        backbone = SLRModel.from_pretrained(tmp_path)
+        assert torch.equal(backbone(**batch).pooled_output, model(**batch).pooled_output)
+
+    def test_a_new_head_keeps_the_backbone(self, tmp_path):
+        model = make_model()
+        model.save_pretrained(tmp_path)
+        other = SLRForSignClassification.from_pretrained(
+            tmp_path, id2label={0: "a", 1: "b"}, label2id={"a": 0, "b": 1}, ignore_mismatched_sizes=True
+        )
+        batch = make_batch()
+        assert tuple(other(**batch).logits.shape) == (3, 2)
+        assert torch.equal(other(**batch).pooled_output, model(**batch).pooled_output)
+
+
+class TestTraining:
+    def test_gradient_checkpointing_gives_the_same_gradients(self):
+        plain = make_model(hidden_dropout=0.0, classifier_dropout=0.0, drop_path_rate=0.0).train()
+        checkpointed = copy.deepcopy(plain)
+        checkpointed.gradient_checkpointing_enable()
+        batch, labels = make_batch(), torch.tensor([0, 1, 2])
+        for model in (plain, checkpointed):
+            model(**batch, labels=labels).loss.backward()
+        for expected, found in zip(plain.parameters(), checkpointed.parameters(), strict=True):
+            if expected.grad is not None:
+                torch.testing.assert_close(found.grad, expected.grad, rtol=0, atol=1e-6)
+
+    def test_stochastic_depth_keeps_the_mean(self):
+        block = TransformerBlock(make_model().config, drop_path=0.5).train()
+        residual = block.attention_residual
+        residual.dropout.p = 0.0
+        added = residual(torch.zeros(4000, 1, 128), torch.ones(4000, 1, 128))
+        assert set(added.unique().tolist()) == {0.0, 2.0}
+        assert abs(added.mean().item() - 1) < 0.1
+
+    def test_bfloat16_runs(self):
+        model, batch = make_model(), make_batch()
+        expected = logits(model, batch)
+        torch.testing.assert_close(logits(model.to(torch.bfloat16), batch).float(), expected, rtol=0, atol=0.15)
+
+
+class TestInput:
+    def test_defaults_are_all_seen_and_even_time(self):
+        model, batch = make_model(), make_batch((30,))
+        full = {
+            "part_mask": torch.ones(1, 30, 4, dtype=torch.bool),
+            "positions": torch.arange(30.0)[None],
+            "attention_mask": torch.ones(1, 30),
+        }
+        assert torch.equal(
+            logits(model, {"keypoints": batch["keypoints"]}), logits(model, {"keypoints": batch["keypoints"], **full})
+        )
+
+    def test_keypoints_of_another_layout_are_refused(self):
+        with pytest.raises(ValueError, match=r"87, 2.*75, 3"):
+            make_model()(torch.zeros(1, 5, 75, 3))
+
+    def test_another_table_of_parts(self):
+        hands = [part for part in default_parts() if part.get("anchor") is not None]
+        model = make_model(parts=hands, cross_modal_pairs=[["left_hand", "right_hand"]])
+        assert tuple(model(torch.zeros(2, 9, 42, 2)).logits.shape) == (2, 4)
+
+    def test_a_long_clip(self):
+        assert torch.isfinite(logits(make_model(), make_batch((2000,)))).all()
