@@ -1,0 +1,75 @@
+"""Augmentations of keypoints: batched tensor operations between `KeypointProcessor.pad` and `finish`.
+
+Each is a small frozen dataclass with a probability and strengths, called with a batch and the layout of its parts. It
+returns a new batch, keeps padding padding and missing parts missing, and draws from torch's default generator, whose
+state the trainer's checkpoints keep.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+
+from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.augmentations.batch import Batch, Layout
+from slr_hf.training.augmentations.mixing import MixUp
+from slr_hf.training.augmentations.parts import HandLoss, Mirror, PartDropout
+from slr_hf.training.augmentations.space import Noise, Rotation, Scaling, Shift
+from slr_hf.training.augmentations.time import FrameDrop, TemporalCrop, TimeWarp
+
+
+@dataclass(frozen=True)
+class Augmentations:
+    """The augmentations of a recipe, in the order in which they are applied. A probability of 0 turns one off."""
+
+    temporal_crop: TemporalCrop = field(default_factory=TemporalCrop)
+    time_warp: TimeWarp = field(default_factory=TimeWarp)
+    frame_drop: FrameDrop = field(default_factory=FrameDrop)
+    rotation: Rotation = field(default_factory=Rotation)
+    scaling: Scaling = field(default_factory=Scaling)
+    shift: Shift = field(default_factory=Shift)
+    mirror: Mirror = field(default_factory=Mirror)
+    hand_loss: HandLoss = field(default_factory=HandLoss)
+    part_dropout: PartDropout = field(default_factory=PartDropout)
+    mix_up: MixUp = field(default_factory=MixUp)
+    noise: Noise = field(default_factory=Noise)
+
+    @classmethod
+    def none(cls) -> "Augmentations":
+        """All augmentations turned off."""
+        return cls(**{item.name: item.default_factory(probability=0.0) for item in fields(cls)})  # type: ignore
+
+    def build(self, processor: KeypointProcessor) -> Callable[[Batch], Batch]:
+        """Returns a function that augments batches.
+
+        Args:
+            processor: The processor that prepared the clips.
+
+        Raises:
+            ValueError: If the processor's parts have no mirror image.
+        """
+        layout = Layout.of(processor)
+        steps = [step for step in (getattr(self, item.name) for item in fields(self)) if step.probability > 0]
+
+        def augment(batch: Batch) -> Batch:
+            for step in steps:
+                batch = step(batch, layout)
+            return batch
+
+        return augment
+
+
+__all__ = [
+    "Augmentations",
+    "Batch",
+    "FrameDrop",
+    "HandLoss",
+    "Layout",
+    "MixUp",
+    "Mirror",
+    "Noise",
+    "PartDropout",
+    "Rotation",
+    "Scaling",
+    "Shift",
+    "TemporalCrop",
+    "TimeWarp",
+]

@@ -1,0 +1,119 @@
+"""Augmentations of time."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from slr_hf.training.augmentations.batch import Batch, Layout, choose, draw, gather_frames, lengths, with_lengths
+
+
+@dataclass(frozen=True)
+class TimeWarp:
+    """Signs faster or slower, evenly (speed) and unevenly (bend); frames are interpolated where a part is in both.
+
+    Args:
+        probability: Share of the clips that are changed.
+        speed: Range of the speed; 2 is twice as fast.
+        bend: How uneven the speed may get, from 0 (even) to below 1.
+    """
+
+    probability: float = 0.5
+    speed: tuple[float, float] = (0.75, 1.35)
+    bend: float = 0.4
+
+    def __call__(self, batch: Batch, layout: Layout) -> Batch:
+        """Warps a batch; no clip gets longer than the layout's `input_size`."""
+        chosen, count = choose(batch, self.probability), lengths(batch)
+        speed = torch.where(chosen, draw(batch, *self.speed), 1)
+        bend = torch.where(chosen, draw(batch, -self.bend, self.bend), 0)
+        # An unchanged clip keeps its length; a warped one has two frames at least, so that it keeps its ends.
+        warped = (count / speed).round().clamp(min=2, max=layout.input_size).to(count.dtype)
+        warped = torch.where(chosen & (count > 1), warped, count)
+        share = torch.arange(int(warped.max()), device=count.device) / (warped[:, None] - 1).clamp(min=1)
+        share = share.clamp(max=1)
+        last = (count[:, None] - 1).to(share.dtype)
+        even = share * last
+        # Rounded: a frame that is not moved must not be blended with its neighbour by a rounding error.
+        source = (even + last * bend[:, None] * torch.sin(2 * math.pi * share) / (2 * math.pi)).mul(4096).round() / 4096
+        resampled = {
+            **batch,
+            **_interpolate_parts(batch, source.clamp(min=0).minimum(last), layout),
+            # The gaps that dropped frames left stay where they were in the new time.
+            "positions": _interpolate(batch["positions"], even.minimum(last)) / speed[:, None],
+            "attention_mask": torch.ones_like(share, dtype=batch["attention_mask"].dtype),
+        }
+        return with_lengths(resampled, warped)
+
+
+@dataclass(frozen=True)
+class TemporalCrop:
+    """Cuts off the beginning and the end.
+
+    Args:
+        probability: Share of the clips that are changed.
+        smallest: Smallest share of the frames that is left, above 0.
+    """
+
+    probability: float = 0.3
+    smallest: float = 0.8
+
+    def __call__(self, batch: Batch, layout: Layout) -> Batch:
+        """Crops a batch."""
+        chosen, count = choose(batch, self.probability), lengths(batch)
+        kept = torch.where(chosen, (count * draw(batch, self.smallest, 1)).ceil().to(count.dtype), count)
+        first = (draw(batch, 0, 1) * (count - kept + 1)).long().minimum(count - kept)
+        frames = batch["attention_mask"].shape[1]
+        index = (torch.arange(frames, device=count.device) + first[:, None]).clamp(max=frames - 1)
+        cropped = {name: gather_frames(batch[name], index) for name in ("keypoints", "part_mask", "positions")}
+        return with_lengths({**batch, **cropped}, kept)
+
+
+@dataclass(frozen=True)
+class FrameDrop:
+    """Leaves out single frames, as a slow camera does; the others keep their times.
+
+    Args:
+        probability: Share of the clips that are changed.
+        share: Share of the frames that is left out; one frame always stays.
+    """
+
+    probability: float = 0.3
+    share: float = 0.15
+
+    def __call__(self, batch: Batch, layout: Layout) -> Batch:
+        """Drops frames of a batch."""
+        frames = batch["attention_mask"].shape[1]
+        valid = batch["attention_mask"].bool()
+        lots = draw(batch, 0, 1, frames)
+        kept = (lots >= self.share) | ~choose(batch, self.probability)[:, None]
+        # The frame with the luckiest lot stays whatever happens.
+        lucky = lots.masked_fill(~valid, -1).argmax(dim=1, keepdim=True)
+        kept = (kept | (torch.arange(frames, device=kept.device) == lucky)) & valid
+        index = torch.argsort(~kept, dim=1, stable=True)
+        left = {name: gather_frames(batch[name], index) for name in ("keypoints", "part_mask", "positions")}
+        return with_lengths({**batch, **left}, kept.sum(dim=1))
+
+
+def _interpolate(values: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    """Reads `(batch, frames, ...)` at the fractional frames `source` `(batch, new frames)`."""
+    before = source.floor().long()
+    after = (before + 1).clamp(max=values.shape[1] - 1)
+    share = (source - before).view(*source.shape, *[1] * (values.dim() - 2))
+    return gather_frames(values, before) * (1 - share) + gather_frames(values, after) * share
+
+
+def _interpolate_parts(batch: Batch, source: torch.Tensor, layout: Layout) -> Batch:
+    """Reads keypoints at fractional frames; between a frame with and one without a part, the nearer one decides."""
+    keypoints, part_mask = batch["keypoints"], batch["part_mask"]
+    before, after = source.floor().long(), source.ceil().long()
+    both = gather_frames(part_mask, before) & gather_frames(part_mask, after)
+    nearest = source.round().long()
+    blended = _interpolate(keypoints, source)
+    return {
+        "keypoints": torch.where(layout.by_point(both), blended, gather_frames(keypoints, nearest)),
+        "part_mask": gather_frames(part_mask, nearest),
+    }
+
+
+__all__ = ["FrameDrop", "TemporalCrop", "TimeWarp"]
