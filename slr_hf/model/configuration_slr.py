@@ -44,7 +44,7 @@ class SLRConfig(PreTrainedConfig):
         parts: The table of parts that the model sees; `default_parts` in landmarks_slr.py describes an entry.
         cross_modal_pairs: Pairs of parts that attend to each other.
         input_size: The largest number of frames of a clip; the processor resamples longer clips.
-        num_coordinates: Coordinates of a keypoint: x and y.
+        num_channels: Numbers that describe a keypoint: x and y in the signer's frame, x and y in the part's shape.
         motion_scale: Factor on the first differences of the keypoints (per frame at 30 frames a second), which brings
             them to the scale of the keypoints themselves.
         patch_width: Channels of a patch of neighbouring points.
@@ -82,7 +82,7 @@ class SLRConfig(PreTrainedConfig):
     parts: list[dict[str, Any]] | None = None
     cross_modal_pairs: list[list[str]] | None = None
     input_size: int = 128
-    num_coordinates: int = 2
+    num_channels: int = 4
     motion_scale: float | int = 5.0
     patch_width: int = 128
     patch_attention_heads: int = 4
@@ -151,7 +151,7 @@ class SLRConfig(PreTrainedConfig):
             channels, count = getattr(self, width), getattr(self, heads)
             if channels < 1 or count < 1 or channels % (2 * count):
                 raise ValueError(f"`{width}` must be a multiple of 2 x `{heads}`, but they are {channels} and {count}.")
-        for field in ("input_size", "num_coordinates", "intermediate_size", "sliding_window", "num_classifier_layers"):
+        for field in ("input_size", "num_channels", "intermediate_size", "sliding_window", "num_classifier_layers"):
             if getattr(self, field) < 1:
                 raise ValueError(f"`{field}` must be at least 1, but is {getattr(self, field)}.")
         for field in ("num_local_layers", "num_global_layers"):

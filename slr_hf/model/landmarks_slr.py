@@ -36,6 +36,9 @@ LIPS: tuple[int, ...] = (
     *_INNER_LOWER_LIP[1:],
 )
 
+#: Within the lips: the two outer corners.
+_LIP_CORNERS = (0, len(_OUTER_UPPER_LIP) - 1)
+
 NOSE = POSE[0]
 LEFT_SHOULDER, RIGHT_SHOULDER = POSE[11], POSE[12]
 LEFT_ELBOW, RIGHT_ELBOW = POSE[13], POSE[14]
@@ -197,8 +200,10 @@ def default_parts() -> list[dict[str, Any]]:
     - `points`: the Holistic indices of its keypoints.
     - `patches`: neighbouring points that are embedded together, as offsets into `points`.
     - `mirror`: the part that takes its place in a mirror.
-    - `anchor`, `span` (hands only): offsets into `points` of the wrist and of the knuckles. A part with an anchor is
-      a hand: its shape is separated from its place, and a frame with no such part carries no sign.
+    - `span` (optional): offsets into `points` of those whose mean distance from the part's origin is the part's size. The
+      shape of a part with a span is seen apart from its place.
+    - `anchor` (hands only): offset into `points` of the wrist, the hand's origin; the origin of other parts is the
+      mean of their points. A part with an anchor is a hand: a frame with no hand carries no sign.
 
     Returns:
         A new list, free to be changed.
@@ -206,7 +211,7 @@ def default_parts() -> list[dict[str, Any]]:
     lips = [list(range(start, start + 4)) for start in range(0, len(LIPS), 4)]
     pose = [NOSE, LEFT_SHOULDER, LEFT_ELBOW, RIGHT_SHOULDER, RIGHT_ELBOW]
     return [
-        {"name": "lips", "points": list(LIPS), "patches": lips, "mirror": "lips"},
+        {"name": "lips", "points": list(LIPS), "patches": lips, "mirror": "lips", "span": list(_LIP_CORNERS)},
         _hand("left_hand", LEFT_HAND, mirror="right_hand"),
         _hand("right_hand", RIGHT_HAND, mirror="left_hand"),
         {"name": "pose", "points": pose, "patches": [[0], [1, 2], [3, 4]], "mirror": "pose"},
@@ -239,10 +244,12 @@ def validate_parts(parts: Sequence[dict[str, Any]]) -> None:
             raise ValueError(f"Part {name!r}: `patches` must hold each offset 0-{len(points) - 1} exactly once.")
         if part["mirror"] not in names:
             raise ValueError(f"Part {name!r}: `mirror` is {part['mirror']!r}, which is none of {names}.")
-        if part.get("anchor") is not None:
-            offsets = [part["anchor"], *part.get("span", [])]
-            if len(offsets) < 2 or not all(0 <= offset < len(points) for offset in offsets):
-                raise ValueError(f"Part {name!r}: `anchor` and `span` must be offsets into its {len(points)} points.")
+        anchor, span = part.get("anchor"), part.get("span")
+        offsets = [*([] if anchor is None else [anchor]), *(span or [])]
+        if not all(0 <= offset < len(points) for offset in offsets):
+            raise ValueError(f"Part {name!r}: `anchor` and `span` must be offsets into its {len(points)} points.")
+        if (anchor is not None or span is not None) and not set(span or []) - {anchor}:
+            raise ValueError(f"Part {name!r}: `span` must name points that tell the part's size.")
 
 
 def mirror_order(parts: Sequence[dict[str, Any]]) -> tuple[list[int], list[int]]:

@@ -159,7 +159,7 @@ class PatchEmbedding(nn.Module):
 
     Args:
         part: An entry of the table of parts.
-        channels: Inputs of a point: coordinates and motion.
+        channels: Inputs of a point: those of the keypoints, and their motion.
         width: Channels of a patch.
     """
 
@@ -202,7 +202,7 @@ class PartEmbedding(nn.Module):
     def __init__(self, config: SLRConfig, part: dict[str, Any]) -> None:
         super().__init__()
         width = config.patch_width
-        self.patches = PatchEmbedding(part, 2 * config.num_coordinates, width)
+        self.patches = PatchEmbedding(part, 2 * config.num_channels, width)
         self.attention_norm = nn.RMSNorm(width, config.rms_norm_eps)
         self.attention = Attention(config, width, config.patch_attention_heads)
         self.attention_residual = Residual(config, width)
@@ -274,7 +274,7 @@ class KeypointEmbedding(nn.Module):
         """First differences in time, a frame; 0 where a part was not seen in both frames.
 
         Args:
-            keypoints: `(batch, frames, points, coordinates)`.
+            keypoints: `(batch, frames, points, channels)`.
             part_mask: `(batch, frames, parts)`.
             positions: `(batch, frames)`.
 
@@ -292,7 +292,7 @@ class KeypointEmbedding(nn.Module):
         return part_mask.repeat_interleave(sizes, dim=-1, output_size=sum(self.sizes)).unsqueeze(-1)
 
     def forward(self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Maps keypoints `(batch, frames, points, coordinates)` to `(batch, frames, hidden_size)`."""
+        """Maps keypoints `(batch, frames, points, channels)` to `(batch, frames, hidden_size)`."""
         batch, frames = part_mask.shape[:2]
         keypoints = torch.where(self.by_point(part_mask), keypoints, 0)
         points = torch.cat([keypoints, self.motion(keypoints, part_mask, positions)], dim=-1).flatten(0, 1)

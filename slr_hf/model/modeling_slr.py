@@ -173,7 +173,7 @@ class SLRModel(SLRPreTrainedModel):
         """Embeds clips. The inputs are what `KeypointProcessor` gives.
 
         Args:
-            keypoints: `(batch, frames, points, coordinates)`; values of missing parts are not read.
+            keypoints: `(batch, frames, points, channels)`; values of missing parts are not read.
             part_mask: Bool `(batch, frames, parts)`, whether a part was seen; all by default.
             positions: `(batch, frames)`, the time of each frame in frames at 30 a second; 0, 1, 2... by default.
             attention_mask: `(batch, frames)`, 1 for frames and 0 for padding; all frames by default.
@@ -183,7 +183,7 @@ class SLRModel(SLRPreTrainedModel):
             ValueError: If the keypoints do not fit the configuration's parts.
         """
         config = self.config
-        expected = (config.num_points, config.num_coordinates)
+        expected = (config.num_points, config.num_channels)
         if keypoints.dim() != 4 or tuple(keypoints.shape[2:]) != expected:
             raise ValueError(
                 f"`keypoints` must have the shape (batch, frames, {expected[0]}, {expected[1]}), but have "
@@ -218,7 +218,7 @@ class SLRForSignClassification(SLRPreTrainedModel):
 
     Example:
         >>> model = SLRForSignClassification(SLRConfig.from_size("tiny", num_labels=3))
-        >>> tuple(model(torch.zeros(1, 20, 87, 2)).logits.shape)
+        >>> tuple(model(torch.zeros(1, 20, 87, 4)).logits.shape)
         (1, 3)
     """
 
@@ -244,7 +244,7 @@ class SLRForSignClassification(SLRPreTrainedModel):
         """Classifies clips. The inputs are what `KeypointProcessor` gives.
 
         Args:
-            keypoints: `(batch, frames, points, coordinates)`; values of missing parts are not read.
+            keypoints: `(batch, frames, points, channels)`; values of missing parts are not read.
             part_mask: Bool `(batch, frames, parts)`, whether a part was seen; all by default.
             positions: `(batch, frames)`, the time of each frame in frames at 30 a second; 0, 1, 2... by default.
             attention_mask: `(batch, frames)`, 1 for frames and 0 for padding; all frames by default.

@@ -24,6 +24,9 @@ logger = logging.get_logger(__name__)
 #: Width of the shoulders in palm lengths (wrist to knuckles), to find the signer's unit where only hands are seen.
 SHOULDERS_IN_PALMS = 4.0
 
+#: The smallest deviation that a coordinate is divided by, in shoulder widths (points of a hand: in hand sizes).
+SMALLEST_DEVIATION = 0.1
+
 
 class KeypointProcessor(FeatureExtractionMixin):
     r"""Turns the landmarks of clips into the keypoints that the model sees.
@@ -35,7 +38,8 @@ class KeypointProcessor(FeatureExtractionMixin):
     3. `correct_aspect`: x, y and z in one unit.
     4. `normalize_to_signer`: origin between the shoulders, the shoulder width as the unit.
     5. `resample`: clips longer than `input_size` are averaged down to it.
-    6. `correct_hands`: each hand's shape (relative to its wrist and size) apart from its place (the wrist).
+    6. `add_shapes`: beside its place in the signer's frame, each point of a hand also has its place relative to the wrist
+       and the size of the hand (of the lips: to their middle and width), so that shape and place are separate inputs.
     7. `standardize`: mean 0 and deviation 1 over the training set.
 
     Steps 1 to 5 work on one clip (`prepare`), in numpy; steps 6 and 7 on a batch of tensors on any device (`finish`),
@@ -47,14 +51,14 @@ class KeypointProcessor(FeatureExtractionMixin):
         frame_rate: Unit of `positions`: frames at this rate per second. Clips without a known rate count as recorded
             at it.
         max_gap: The longest gap that is interpolated, in frames at `frame_rate` between the frames on its two sides.
-        num_coordinates: Coordinates of a keypoint that the model sees: x and y.
+        num_coordinates: Coordinates of a place that the model sees: x and y.
         do_drop_handless_frames: Whether step 1 is done.
         do_interpolate_gaps: Whether step 2 is done.
         do_correct_aspect: Whether step 3 is done.
         do_normalize: Whether step 4 is done.
         do_resample: Whether step 5 is done.
-        do_correct_hands: Whether step 6 is done.
-        mean: Mean of each coordinate of each keypoint, `(points, num_coordinates)`; see `fit`.
+        do_add_shapes: Whether step 6 is done.
+        mean: Mean of each channel of each keypoint, `(points, num_channels)`; see `fit`.
         std: Deviation likewise.
 
     Raises:
@@ -64,7 +68,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         >>> processor = KeypointProcessor()
         >>> clip = Landmarks(np.random.rand(20, 543, 3).astype(np.float32), fps=30, width=640, height=480)
         >>> tuple(processor(clip)["keypoints"].shape)
-        (1, 20, 87, 2)
+        (1, 20, 87, 4)
     """
 
     model_input_names = ["keypoints", "part_mask", "positions", "attention_mask"]  # noqa: RUF012
@@ -82,7 +86,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         do_correct_aspect: bool = True,
         do_normalize: bool = True,
         do_resample: bool = True,
-        do_correct_hands: bool = True,
+        do_add_shapes: bool = True,
         mean: list[list[float]] | None = None,
         std: list[list[float]] | None = None,
         **kwargs: Any,
@@ -99,15 +103,14 @@ class KeypointProcessor(FeatureExtractionMixin):
         self.do_correct_aspect = do_correct_aspect
         self.do_normalize = do_normalize
         self.do_resample = do_resample
-        self.do_correct_hands = do_correct_hands
+        self.do_add_shapes = do_add_shapes
         self.mean = mean
         self.std = std
         for name in ("mean", "std"):
             values = getattr(self, name)
-            if values is not None and np.shape(values) != (self.num_points, num_coordinates):
-                raise ValueError(
-                    f"`{name}` must have the shape {(self.num_points, num_coordinates)}, but has {np.shape(values)}."
-                )
+            expected = (self.num_points, self.num_channels)
+            if values is not None and np.shape(values) != expected:
+                raise ValueError(f"`{name}` must have the shape {expected}, but has {np.shape(values)}.")
 
     # The layout
 
@@ -115,6 +118,11 @@ class KeypointProcessor(FeatureExtractionMixin):
     def num_points(self) -> int:
         """The number of keypoints of a frame."""
         return sum(len(part["points"]) for part in self.parts)
+
+    @property
+    def num_channels(self) -> int:
+        """The numbers that describe a keypoint: its place, and its place within the part's shape."""
+        return self.num_coordinates * (2 if self.do_add_shapes else 1)
 
     @property
     def part_slices(self) -> list[slice]:
@@ -145,7 +153,8 @@ class KeypointProcessor(FeatureExtractionMixin):
             return_tensors: "pt" or "np".
 
         Returns:
-            - keypoints: float `(batch, frames, points, num_coordinates)`, 0 where missing.
+            - keypoints: float `(batch, frames, points, num_channels)`, 0 where missing: x and y in the signer's frame, then
+              x and y in the part's shape.
             - part_mask: bool `(batch, frames, parts)`, whether a part was seen.
             - positions: float `(batch, frames)`, the time of each frame in frames at `frame_rate`.
             - attention_mask: int64 `(batch, frames)`, 1 for frames and 0 for padding.
@@ -261,12 +270,12 @@ class KeypointProcessor(FeatureExtractionMixin):
             batch: A batch of `pad`, augmented or not. Entries other than the keypoints pass through.
 
         Returns:
-            A new batch, with keypoints `(batch, frames, points, num_coordinates)`.
+            A new batch, with keypoints `(batch, frames, points, num_channels)`.
         """
         keypoints = batch["keypoints"][..., : self.num_coordinates]
         part_mask = batch["part_mask"] & batch["attention_mask"].bool().unsqueeze(-1)
-        if self.do_correct_hands:
-            keypoints = self.correct_hands(keypoints, part_mask)
+        if self.do_add_shapes:
+            keypoints = self.add_shapes(keypoints, part_mask)
         keypoints = self.standardize(keypoints)
         sizes = torch.tensor([len(part["points"]) for part in self.parts], device=keypoints.device)
         seen = part_mask.repeat_interleave(sizes, dim=-1, output_size=self.num_points)
@@ -284,7 +293,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         """
         self.mean = self.std = None
         count = np.zeros((self.num_points, 1))
-        total = np.zeros((self.num_points, self.num_coordinates))
+        total = np.zeros((self.num_points, self.num_channels))
         squares = np.zeros_like(total)
         pending: list[dict[str, np.ndarray]] = []
 
@@ -306,8 +315,8 @@ class KeypointProcessor(FeatureExtractionMixin):
             raise ValueError("No part was seen in any clip, so mean and deviation cannot be taken.")
         mean = total / np.maximum(count, 1)
         variance = squares / np.maximum(count, 1) - np.square(mean)
-        # A point that hardly moves (or was never seen) keeps its scale instead of having its noise blown up.
-        std = np.where(variance > 1e-4, np.sqrt(np.maximum(variance, 0)), 1.0)
+        # A point that hardly moves (a shoulder, in the frame of the shoulders) must not have its noise blown up.
+        std = np.sqrt(np.maximum(variance, SMALLEST_DEVIATION**2))
         self.mean, self.std = mean.round(6).tolist(), std.round(6).tolist()
 
     # The steps
@@ -448,37 +457,40 @@ class KeypointProcessor(FeatureExtractionMixin):
         resampled = np.where(weight > 0, total / np.maximum(weight, 1e-6), 0)
         return resampled, share @ part_mask.astype(np.float32) > 0, share @ positions / share.sum(axis=1)
 
-    def correct_hands(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:
-        """Separates each hand's shape from its place.
+    def add_shapes(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:
+        """Puts each point's place within the shape of its part beside its place in the signer's frame.
 
-        The wrist keeps its place in the signer's frame. The other points become offsets from the wrist in units of
-        the hand's size: the mean distance of the knuckles from the wrist over the clip. One size a clip keeps what a
-        change of size tells (a hand that turns or comes nearer).
+        A shape is relative to the part's origin (a hand's wrist) and in units of its size (the mean distance of its
+        span from the origin) over the clip. One size a clip keeps what a change of size tells: a hand that turns or
+        comes nearer. Parts without a span have zeros.
 
         Args:
-            keypoints: `(batch, frames, points, 2 or 3)`.
+            keypoints: `(batch, frames, points, coordinates)`.
             part_mask: `(batch, frames, parts)`.
 
         Returns:
-            Keypoints of the same shape.
+            `(batch, frames, points, 2 * coordinates)`.
         """
-        pieces = list(keypoints.split([len(part["points"]) for part in self.parts], dim=2))
-        for index in self.hand_indices:
-            part, hand, seen = self.parts[index], pieces[index], part_mask[..., index].to(keypoints.dtype)
-            anchor = part["anchor"]
-            wrist = hand[:, :, anchor : anchor + 1]
-            offsets = hand - wrist
+        shapes = []
+        for index, (part, points) in enumerate(
+            zip(self.parts, keypoints.split([len(part["points"]) for part in self.parts], dim=2), strict=True)
+        ):
+            if part.get("span") is None:
+                shapes.append(torch.zeros_like(points))
+                continue
+            anchor, seen = part.get("anchor"), part_mask[..., index].to(keypoints.dtype)
+            origin = points.mean(dim=2, keepdim=True) if anchor is None else points[:, :, anchor : anchor + 1]
+            offsets = points - origin
             sizes = offsets[:, :, part["span"], :2].norm(dim=-1).mean(dim=-1)
             size = (sizes * seen).sum(dim=1) / seen.sum(dim=1).clamp(min=1)
-            shape = offsets / size.clamp(min=1e-3)[:, None, None, None]
-            pieces[index] = torch.cat([shape[:, :, :anchor], wrist, shape[:, :, anchor + 1 :]], dim=2)
-        return torch.cat(pieces, dim=2)
+            shapes.append(offsets / size.clamp(min=1e-3)[:, None, None, None])
+        return torch.cat([keypoints, torch.cat(shapes, dim=2)], dim=-1)
 
     def standardize(self, keypoints: torch.Tensor) -> torch.Tensor:
         """Subtracts `mean` and divides by `std`, where they are set.
 
         Args:
-            keypoints: `(batch, frames, points, num_coordinates)`.
+            keypoints: `(batch, frames, points, num_channels)`.
 
         Returns:
             Keypoints of the same shape.

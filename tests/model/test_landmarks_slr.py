@@ -144,6 +144,7 @@ def test_unusable_landmarks_are_refused(changes, message):
         (lambda parts: parts[0].update(mirror="tail"), "'tail'"),
         (lambda parts: parts[1].update(anchor=30), "'left_hand'"),
         (lambda parts: parts[1].update(span=[]), "'left_hand'"),
+        (lambda parts: parts[1].pop("span"), "'left_hand'"),
     ],
 )
 def test_a_malformed_table_of_parts_is_refused(change, message):

@@ -26,7 +26,7 @@ def make_batch(lengths: tuple[int, ...] = (30, 17, 1), frames: int | None = None
     attention_mask = (torch.arange(frames) < torch.tensor(lengths)[:, None]).long()
     steps = torch.rand(len(lengths), frames, generator=generator) + 0.5
     return {
-        "keypoints": torch.randn(len(lengths), frames, 87, 2, generator=generator),
+        "keypoints": torch.randn(len(lengths), frames, 87, 4, generator=generator),
         "part_mask": torch.rand(len(lengths), frames, 4, generator=generator) > 0.2,
         "positions": steps.cumsum(dim=1),
         "attention_mask": attention_mask,
@@ -269,13 +269,13 @@ class TestInput:
         )
 
     def test_keypoints_of_another_layout_are_refused(self):
-        with pytest.raises(ValueError, match=r"87, 2.*75, 3"):
+        with pytest.raises(ValueError, match=r"87, 4.*75, 3"):
             make_model()(torch.zeros(1, 5, 75, 3))
 
     def test_another_table_of_parts(self):
         hands = [part for part in default_parts() if part.get("anchor") is not None]
         model = make_model(parts=hands, cross_modal_pairs=[["left_hand", "right_hand"]])
-        assert tuple(model(torch.zeros(2, 9, 42, 2)).logits.shape) == (2, 4)
+        assert tuple(model(torch.zeros(2, 9, 42, 4)).logits.shape) == (2, 4)
 
     def test_a_long_clip(self):
         assert torch.isfinite(logits(make_model(), make_batch((2000,)))).all()

@@ -20,7 +20,7 @@ from slr_hf.model.landmarks_slr import (
     default_parts,
     mirror_order,
 )
-from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.model.processing_slr import SMALLEST_DEVIATION, KeypointProcessor
 
 PARTS = ("lips", "left_hand", "right_hand", "pose")
 LIPS_COLUMNS, LEFT_COLUMNS, RIGHT_COLUMNS, POSE_COLUMNS = slice(0, 40), slice(40, 61), slice(61, 82), slice(82, 87)
@@ -52,7 +52,7 @@ def every(frames: int) -> list[int]:
 def test_the_output_is_what_the_model_takes():
     batch = KeypointProcessor()([clip(12), clip(5)])
     assert {name: (tuple(value.shape), value.dtype) for name, value in batch.items()} == {
-        "keypoints": ((2, 12, 87, 2), torch.float32),
+        "keypoints": ((2, 12, 87, 4), torch.float32),
         "part_mask": ((2, 12, 4), torch.bool),
         "positions": ((2, 12), torch.float32),
         "attention_mask": ((2, 12), torch.int64),
@@ -69,7 +69,7 @@ def test_a_clip_is_the_same_alone_and_in_a_batch():
 
 def test_max_length_pads_to_input_size():
     batch = KeypointProcessor(input_size=20)(clip(12), padding="max_length")
-    assert tuple(batch["keypoints"].shape) == (1, 20, 87, 2)
+    assert tuple(batch["keypoints"].shape) == (1, 20, 87, 4)
     assert not batch["keypoints"][:, 12:].any()
 
 
@@ -169,25 +169,54 @@ class TestNormalisation:
         assert 0.1 < np.abs(keypoints[:, LIPS_COLUMNS, :2]).max() < 10
 
 
-class TestHandCorrection:
-    def test_a_moved_hand_differs_in_its_wrist_only(self):
-        moved = clip().coordinates.copy()
+PLACE, SHAPE = slice(0, 2), slice(2, 4)
+
+
+class TestShapes:
+    """Moving or growing a hand changes its place and leaves its shape alone."""
+
+    @staticmethod
+    def shapes(values: np.ndarray) -> torch.Tensor:
+        return KeypointProcessor()(Landmarks(values, fps=30, width=640, height=480))["keypoints"]
+
+    def test_a_moved_hand_has_the_same_shape(self):
+        original = clip().coordinates
+        moved = original.copy()
         moved[:, list(RIGHT_HAND), :2] += (0.1, -0.2)
-        processor = KeypointProcessor()
-        first, second = processor(clip()), processor(Landmarks(moved, fps=30, width=640, height=480))
-        differs = (first["keypoints"] - second["keypoints"]).abs().amax(dim=(0, 1, 3)) > 1e-4
-        assert differs.nonzero().flatten().tolist() == [RIGHT_COLUMNS.start]
+        first, second = self.shapes(original), self.shapes(moved)
+        torch.testing.assert_close(first[..., SHAPE], second[..., SHAPE], rtol=0, atol=1e-4)
+        changed = (first - second)[..., PLACE].abs().amax(dim=(0, 1, 3)) > 1e-3
+        assert changed.nonzero().flatten().tolist() == list(range(RIGHT_COLUMNS.start, RIGHT_COLUMNS.stop))
 
     def test_a_larger_hand_has_the_same_shape(self):
-        larger = clip().coordinates.copy()
+        original = clip().coordinates
+        larger = original.copy()
         wrist = larger[:, [RIGHT_HAND[0]]]
         larger[:, list(RIGHT_HAND)] = wrist + (larger[:, list(RIGHT_HAND)] - wrist) * 1.5
-        processor = KeypointProcessor()
-        first, second = processor(clip()), processor(Landmarks(larger, fps=30, width=640, height=480))
-        torch.testing.assert_close(first["keypoints"], second["keypoints"], rtol=0, atol=1e-4)
+        torch.testing.assert_close(
+            self.shapes(original)[..., SHAPE], self.shapes(larger)[..., SHAPE], rtol=0, atol=1e-4
+        )
+
+    def test_a_hand_that_grows_within_the_clip_shows_it(self):
+        values = clip(2).coordinates.copy()
+        values[1] = values[0]
+        wrist = values[1, [RIGHT_HAND[0]]]
+        values[1, list(RIGHT_HAND)] = wrist + (values[1, list(RIGHT_HAND)] - wrist) * 2
+        shapes = self.shapes(values)[0, :, RIGHT_COLUMNS, SHAPE]
+        torch.testing.assert_close(shapes[1], shapes[0] * 2, rtol=0, atol=1e-4)
+
+    def test_the_wrist_is_the_origin_and_the_knuckles_are_one_away(self):
+        hand = self.shapes(clip().coordinates)[0, :, RIGHT_COLUMNS, SHAPE]
+        assert not hand[:, 0].any()
+        assert hand[:, [5, 9, 13, 17]].norm(dim=-1).mean().item() == pytest.approx(1, abs=1e-4)
+
+    def test_lips_are_centred_and_the_pose_has_none(self):
+        keypoints = self.shapes(clip().coordinates)[0]
+        torch.testing.assert_close(keypoints[:, LIPS_COLUMNS, SHAPE].mean(dim=1), torch.zeros(12, 2), rtol=0, atol=1e-4)
+        assert not keypoints[:, POSE_COLUMNS, SHAPE].any()
 
     def test_can_be_turned_off(self):
-        plain = KeypointProcessor(do_correct_hands=False)
+        plain = KeypointProcessor(do_add_shapes=False)
         prepared = plain.prepare(clip())
         np.testing.assert_array_equal(plain(clip())["keypoints"][0].numpy(), prepared["keypoints"][..., :2])
 
@@ -249,19 +278,25 @@ class TestMirror:
 class TestStandardisation:
     def test_the_fitted_set_has_mean_zero_and_deviation_one(self):
         processor = KeypointProcessor()
-        clips = [processor.prepare(clip(seed=seed, lost={LEFT_HAND: [3, 4, 5, 6, 7, 8, 9, 10]})) for seed in range(40)]
+        lost = {LEFT_HAND: [3, 4, 5, 6, 7, 8, 9, 10]}
+        clips = [processor.prepare(clip(seed=seed, lost=lost)) for seed in range(40)]
         processor.fit(clips)
         batch = processor.finish(dict(processor.pad(clips)))
         right = batch["keypoints"][:, :, RIGHT_COLUMNS].flatten(0, 1)
-        torch.testing.assert_close(right.mean(dim=0), torch.zeros(21, 2), rtol=0, atol=1e-3)
-        torch.testing.assert_close(right.std(dim=0), torch.ones(21, 2), rtol=0, atol=1e-2)
-        seen = batch["part_mask"][..., 1]
-        torch.testing.assert_close(
-            batch["keypoints"][:, :, LEFT_COLUMNS][seen].mean(dim=0), torch.zeros(21, 2), rtol=0, atol=1e-3
-        )
+        torch.testing.assert_close(right.mean(dim=0), torch.zeros(21, 4), rtol=0, atol=1e-3)
+        # The wrist is the origin of the shape, so there it has nothing to standardise.
+        torch.testing.assert_close(right.std(dim=0)[1:], torch.ones(20, 4), rtol=0, atol=1e-2)
+        left = batch["keypoints"][:, :, LEFT_COLUMNS][batch["part_mask"][..., 1]]
+        torch.testing.assert_close(left.mean(dim=0), torch.zeros(21, 4), rtol=0, atol=1e-3)
+
+    def test_what_hardly_moves_is_not_blown_up(self):
+        processor = KeypointProcessor()
+        processor.fit([processor.prepare(clip())])
+        shoulders = np.array(processor.std)[[83, 85], :2]
+        np.testing.assert_allclose(shoulders, SMALLEST_DEVIATION)
 
     def test_missing_parts_stay_zero(self):
-        processor = KeypointProcessor(mean=[[1.0, 2.0]] * 87, std=[[3.0, 4.0]] * 87)
+        processor = KeypointProcessor(mean=[[1.0, 2.0, 3.0, 4.0]] * 87, std=[[3.0, 4.0, 5.0, 6.0]] * 87)
         batch = processor(clip(lost={LEFT_HAND: every(12)}))
         assert not batch["keypoints"][:, :, LEFT_COLUMNS].any()
 
@@ -276,7 +311,7 @@ class TestStandardisation:
 
 class TestEdges:
     def test_one_frame(self):
-        assert tuple(KeypointProcessor()(clip(1))["keypoints"].shape) == (1, 1, 87, 2)
+        assert tuple(KeypointProcessor()(clip(1))["keypoints"].shape) == (1, 1, 87, 4)
 
     def test_nothing_detected(self):
         nothing = Landmarks(np.full((5, NUM_LANDMARKS, 3), np.nan, np.float32))
@@ -299,7 +334,7 @@ class TestEdges:
     def test_arrays_of_all_or_of_the_stored_points_are_taken(self):
         for points in (543, 115):
             values = np.random.default_rng(0).random((4, points, 3), np.float32)
-            assert tuple(KeypointProcessor()(values)["keypoints"].shape) == (1, 4, 87, 2)
+            assert tuple(KeypointProcessor()(values)["keypoints"].shape) == (1, 4, 87, 4)
 
     def test_an_unknown_padding_is_refused(self):
         with pytest.raises(ValueError, match="sideways"):
@@ -312,7 +347,7 @@ class TestEdges:
     def test_another_table_of_parts(self):
         hands = [part for part in default_parts() if part.get("anchor") is not None]
         batch = KeypointProcessor(parts=hands)(clip())
-        assert tuple(batch["keypoints"].shape) == (1, 12, 42, 2)
+        assert tuple(batch["keypoints"].shape) == (1, 12, 42, 4)
 
     @given(
         seed=st.integers(0, 2**32 - 1),

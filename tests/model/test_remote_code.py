@@ -1,0 +1,156 @@
+"""A saved folder is enough: it loads and recognises where slr_hf is not installed."""
+
+import json
+import subprocess
+import sys
+import venv
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.landmarks_slr import NUM_LANDMARKS, Landmarks
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+from slr_hf.model.processing_slr import KeypointProcessor
+
+#: All that a stranger installs: the model alone needs the first two, videos the others.
+REQUIREMENTS = ("torch", "transformers", "mediapipe", "av")
+
+#: What runs in the stranger's environment: each door to the model, and what comes out of it.
+PROGRAM = """
+import importlib.util, json, sys
+import numpy as np, torch
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForVideoClassification, AutoProcessor
+from transformers import pipeline
+
+folder, landmarks, video = sys.argv[1:]
+torch.set_num_threads(1)
+assert importlib.util.find_spec("slr_hf") is None, "slr_hf must not be there"
+trust = {"trust_remote_code": True}
+found = {"config": type(AutoConfig.from_pretrained(folder, **trust)).__name__}
+clip = np.load(landmarks)
+for door in (AutoProcessor, AutoFeatureExtractor):
+    processor = door.from_pretrained(folder, **trust)
+    found[door.__name__] = type(processor).__name__
+inputs = processor(clip, return_tensors="pt")
+for door in (AutoModel, AutoModelForVideoClassification):
+    model = door.from_pretrained(folder, **trust).eval()
+    with torch.no_grad():
+        found[door.__name__] = model(**inputs).logits.tolist()
+recognize = pipeline(model=folder, **trust)
+found["pipeline"] = recognize(video, top_k=3) if video else None
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A small model with random weights, saved as for the Hub."""
+    torch.manual_seed(0)
+    config = SLRConfig.from_size("tiny", id2label={index: f"gloss {index}" for index in range(5)})
+    processor = KeypointProcessor(mean=[[0.1, 0.2, 0.0, 0.0]] * 87, std=[[0.5, 0.6, 0.7, 0.7]] * 87)
+    target = tmp_path_factory.mktemp("hub") / "model"
+    SignRecognitionPipeline(SLRForSignClassification(config), processor).save_pretrained(target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def strangers_python(tmp_path_factory) -> Path:
+    """A fresh virtual environment without slr_hf."""
+    root = tmp_path_factory.mktemp("environment")
+    venv.create(root, with_pip=True)
+    python = root / "bin" / "python"
+    # torch without its "+cpu": the same build comes from the same place.
+    pins = [f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS]
+    for pin in pins:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", pin], check=True, timeout=600)
+    return python
+
+
+def test_a_folder_holds_all_that_is_needed(folder):
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+        "configuration_slr.py",
+        "extraction_slr.py",
+        "landmarker_slr.py",
+        "landmarks_slr.py",
+        "layers_slr.py",
+        "modeling_slr.py",
+        "pipeline_slr.py",
+        "processing_slr.py",
+    }
+    config = json.loads((folder / "config.json").read_text())
+    assert config["auto_map"] == {
+        "AutoConfig": "configuration_slr.SLRConfig",
+        "AutoModel": "modeling_slr.SLRForSignClassification",
+        "AutoModelForVideoClassification": "modeling_slr.SLRForSignClassification",
+    }
+    assert list(config["custom_pipelines"]) == ["sign-language-recognition"]
+    preprocessor = json.loads((folder / "preprocessor_config.json").read_text())
+    assert preprocessor["auto_map"] == {"AutoFeatureExtractor": "processing_slr.KeypointProcessor"}
+
+
+def test_saving_what_was_loaded_gives_the_same_folder(folder, tmp_path):
+    again = tmp_path / "again"
+    SignRecognitionPipeline.from_pretrained(folder).save_pretrained(again)
+    differing = [path.name for path in folder.iterdir() if path.read_bytes() != (again / path.name).read_bytes()]
+    assert differing == []
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(900)
+def test_a_stranger_gets_the_same_logits_to_the_last_bit(
+    folder, strangers_python, tmp_path, data_dir, landmarker_path, monkeypatch
+):
+    clip = np.random.default_rng(0).random((40, NUM_LANDMARKS, 3), np.float32)
+    clip[5:20, 468:489] = np.nan
+    np.save(tmp_path / "clip.npy", clip)
+    video = data_dir / "videos" / "msl150_hoy_001.mp4"
+    result = subprocess.run(
+        [strangers_python, "-c", PROGRAM, folder, tmp_path / "clip.npy", video],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        # An empty module cache, so that the folder's own code is what runs.
+        env={"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1", "SLR_LANDMARKER": str(landmarker_path)},
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    found = json.loads(result.stdout.splitlines()[-1])
+
+    model, processor = (
+        SLRForSignClassification.from_pretrained(folder).eval(),
+        KeypointProcessor.from_pretrained(folder),
+    )
+    with torch.no_grad():
+        expected = model(**processor(Landmarks(clip))).logits.tolist()
+    assert found["config"] == "SLRConfig"
+    assert found["AutoProcessor"] == found["AutoFeatureExtractor"] == "KeypointProcessor"
+    assert found["AutoModel"] == expected
+    assert found["AutoModelForVideoClassification"] == expected
+    monkeypatch.setenv("SLR_LANDMARKER", str(landmarker_path))
+    ours = SignRecognitionPipeline.from_pretrained(folder)(str(video), top_k=3)
+    assert [item["label"] for item in found["pipeline"]["predictions"]] == [
+        item["label"] for item in ours["predictions"]
+    ]
+    assert found["pipeline"]["confidence"] == pytest.approx(ours["confidence"], abs=1e-6)
+
+
+def test_the_code_that_travels_imports_only_what_a_stranger_has(repository):
+    """Siblings are imported relatively, and one level deep: the module cache of the Hub is flat."""
+    standard = set(sys.stdlib_module_names) | {"numpy", "torch", "transformers", "huggingface_hub"}
+    program = (
+        "import sys; from pathlib import Path; from transformers.dynamic_module_utils import get_imports; "
+        "print(*sorted({name for path in Path(sys.argv[1]).glob('*_slr.py') for name in get_imports(path)}))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, repository / "slr_hf" / "model"], capture_output=True, text=True, check=True
+    )
+    assert set(result.stdout.split()) <= standard
