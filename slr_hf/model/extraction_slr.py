@@ -101,7 +101,7 @@ class HolisticExtractor:
     Args:
         model_path: Bundle of landmark models; `resolve_landmarker` finds one when left out.
         frame_size: Pixels of the shorter side of the frames that the landmarker sees; larger ones are scaled down.
-            Its models look at crops of 256 pixels at most, so more costs time and finds no more.
+            At 640 as many faces, bodies and hands are found as without scaling; below 540 fewer.
         min_confidence: Confidence below which a detection does not count, from 0 to 1.
 
     Example:
@@ -113,7 +113,7 @@ class HolisticExtractor:
     def __init__(
         self,
         model_path: str | os.PathLike[str] | None = None,
-        frame_size: int = 480,
+        frame_size: int = 640,
         min_confidence: float = 0.5,
     ) -> None:
         if frame_size < 1:

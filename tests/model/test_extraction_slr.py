@@ -1,0 +1,196 @@
+"""Video to landmarks, with the real landmarker."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
+from slr_hf.model.landmarks_slr import DETECTED_GROUPS
+
+#: Frames, and the shares of them in which MediaPipe finds face, pose, left hand and right hand.
+FOUND = {
+    "f17a6060": (112, 1.00, 1.00, 0.75, 0.76),
+    "no7a7812b1": (32, 1.00, 1.00, 0.00, 0.22),
+    "no834a06ad": (50, 0.00, 0.62, 0.00, 0.34),
+    "ambulancia": (66, 0.15, 1.00, 1.00, 0.98),
+    "doctor": (62, 0.00, 1.00, 1.00, 0.98),
+    "dolor": (61, 0.00, 1.00, 0.00, 0.93),
+    "hoy": (64, 0.03, 1.00, 0.00, 1.00),
+    "yo": (55, 0.05, 1.00, 0.00, 1.00),
+    "wave": (58, 1.00, 1.00, 0.00, 0.34),
+}
+
+
+def write_video(path: Path, frames: list[np.ndarray], rotation: int = 0, rate: int = 30) -> Path:
+    """Writes RGB frames; `rotation` is noted in the file, as a phone does that is held upright."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for index, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            picture.pts, picture.time_base = index, Fraction(1, rate)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+def write_sound(path: Path) -> Path:
+    with av.open(path, "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode())
+    return path
+
+
+def pictures(path: Path, count: int | None = None, size: int = 640) -> list[np.ndarray]:
+    return [picture for _, picture in read_frames(path, size)][:count]
+
+
+@pytest.fixture(scope="module")
+def extract(landmarker_path) -> HolisticExtractor:
+    return HolisticExtractor(landmarker_path)
+
+
+@pytest.mark.integration
+class TestRealClips:
+    @pytest.mark.parametrize("name", FOUND)
+    def test_as_much_is_found_as_by_mediapipe_alone(self, name, extracted_clips):
+        landmarks = extracted_clips[name]
+        frames, *shares = FOUND[name]
+        assert landmarks.coordinates.shape == (frames, 543, 3)
+        groups = [DETECTED_GROUPS[group] for group in ("face", "pose", "left_hand", "right_hand")]
+        assert [landmarks.detected(points).mean() for points in groups] == pytest.approx(shares, abs=0.1)
+
+    def test_the_size_is_that_of_the_upright_file(self, extracted_clips):
+        sizes = {name: (clip.width, clip.height) for name, clip in extracted_clips.items()}
+        assert sizes["f17a6060"] == (720, 1280)
+        assert sizes["hoy"] == (1280, 720)
+        assert all(29 < clip.fps < 31 for clip in extracted_clips.values())
+
+    def test_a_group_is_found_whole_or_not_at_all(self, extracted_clips):
+        for clip in extracted_clips.values():
+            missing = np.isnan(clip.coordinates)
+            for points in DETECTED_GROUPS.values():
+                group = missing[:, list(points)]
+                assert (group.all(axis=(1, 2)) | ~group.any(axis=(1, 2))).all()
+
+    def test_a_file_an_array_and_frames_one_by_one_give_the_same(self, extract, clip_paths):
+        frames = pictures(clip_paths["hoy"], 12, size=10_000)
+        array = extract(np.stack(frames), fps=30)
+        one_by_one = extract(iter(frames), fps=30)
+        np.testing.assert_array_equal(array.coordinates, one_by_one.coordinates)
+        whole = extract(clip_paths["hoy"]).coordinates[:12]
+        found = ~np.isnan(whole)
+        assert (found == ~np.isnan(array.coordinates)).mean() > 0.95
+        both = found & ~np.isnan(array.coordinates)
+        assert np.abs(whole - array.coordinates)[both].max() < 0.05
+
+    def test_clips_do_not_influence_each_other(self, extract, clip_paths):
+        frames = pictures(clip_paths["yo"], 6)
+        first = extract(frames)
+        extract(pictures(clip_paths["wave"], 6))
+        np.testing.assert_array_equal(extract(frames).coordinates, first.coordinates)
+
+    def test_progress_tells_frames_done_and_their_total(self, extract, clip_paths):
+        calls: list[tuple[int, int | None]] = []
+        extract(pictures(clip_paths["yo"], 3), progress=lambda *call: calls.append(call))
+        extract(iter(pictures(clip_paths["yo"], 2)), progress=lambda *call: calls.append(call))
+        assert calls == [(1, 3), (2, 3), (3, 3), (1, None), (2, None)]
+
+    def test_a_change_of_size_within_a_clip_is_evened_out(self, extract, clip_paths):
+        frames = pictures(clip_paths["yo"], 4)
+        mixed = [*frames[:2], *(np.ascontiguousarray(frame[::2, ::2]) for frame in frames[2:])]
+        found = extract(mixed)
+        assert found.detected(DETECTED_GROUPS["pose"]).all()
+        assert (found.width, found.height) == frames[0].shape[1::-1]
+
+    @pytest.mark.parametrize("shape", [(1, 1), (2, 301), (301, 2), (33, 47)])
+    def test_odd_sizes(self, extract, shape):
+        assert extract([np.zeros((*shape, 3), np.uint8)]).coordinates.shape == (1, 543, 3)
+
+
+class TestReading:
+    def test_large_frames_are_scaled_to_the_shorter_side(self, clip_paths):
+        assert next(read_frames(clip_paths["hoy"], 320))[1].shape == (320, 569, 3)
+        assert next(read_frames(clip_paths["f17a6060"], 320))[1].shape == (569, 320, 3)
+
+    def test_small_frames_are_not_enlarged(self, clip_paths):
+        assert next(read_frames(clip_paths["hoy"], 2000))[1].shape == (720, 1280, 3)
+
+    def test_times_are_those_of_the_file(self, tmp_path):
+        path = write_video(tmp_path / "clip.mp4", [np.zeros((48, 64, 3), np.uint8)] * 5, rate=10)
+        assert [time for time, _ in read_frames(path, 48)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+        assert probe_video(path).fps == pytest.approx(10)
+
+    @pytest.mark.parametrize("rotation", [90, 180, 270])
+    def test_rotation_in_the_metadata_is_honoured(self, tmp_path, rotation):
+        upright = np.zeros((48, 96, 3), np.uint8)
+        upright[:24, :48] = 255  # white at the upper left
+        stored = np.rot90(upright, -rotation // 90)
+        path = write_video(tmp_path / "clip.mp4", [stored], rotation=rotation)
+        info, (_, picture) = probe_video(path), next(read_frames(path, 1000))
+        assert (info.width, info.height) == (96, 48)
+        assert picture.shape == upright.shape
+        assert picture[:20, :40].mean() > 230
+        assert picture[28:].mean() < 25
+
+    def test_one_frame_is_a_video(self, tmp_path):
+        path = write_video(tmp_path / "one.mp4", [np.zeros((48, 64, 3), np.uint8)])
+        assert len(pictures(path)) == 1
+
+    def test_a_truncated_file_gives_its_first_part(self, tmp_path):
+        # MPEG-TS has no index at its end, so its beginning can be read without it.
+        noise = np.random.default_rng(0)
+        frames = [noise.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(40)]
+        path = write_video(tmp_path / "cut.ts", frames)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        assert 5 < len(pictures(path)) < 40
+
+
+class TestBadInput:
+    def test_a_missing_file(self, tmp_path):
+        with pytest.raises(VideoError, match=r"no file .*nowhere\.mp4"):
+            HolisticExtractor()(tmp_path / "nowhere.mp4")
+
+    @pytest.mark.parametrize("content", [b"", b"this is text", b"\x00" * 5000])
+    def test_a_file_that_is_no_video(self, tmp_path, content):
+        path = tmp_path / "clip.mp4"
+        path.write_bytes(content)
+        with pytest.raises(VideoError, match=r"clip\.mp4"):
+            HolisticExtractor()(path)
+
+    def test_sound_only(self, tmp_path):
+        with pytest.raises(VideoError, match=r"sound\.wav holds no video, only audio"):
+            HolisticExtractor()(write_sound(tmp_path / "sound.wav"))
+
+    def test_a_video_whose_index_is_cut_off(self, clip_paths, tmp_path):
+        path = tmp_path / "cut.mp4"
+        path.write_bytes(clip_paths["hoy"].read_bytes()[:3000])
+        with pytest.raises(VideoError, match=r"cut\.mp4"):
+            HolisticExtractor()(path)
+
+    def test_no_frames(self):
+        with pytest.raises(ValueError, match="no frames"):
+            HolisticExtractor()(iter([]))
+
+    @pytest.mark.parametrize(
+        "frame",
+        [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), [[1, 2, 3]]],
+    )
+    def test_frames_that_are_not_rgb_bytes(self, frame):
+        with pytest.raises(ValueError, match="RGB, uint8"):
+            HolisticExtractor()([frame])
+
+    def test_unusable_settings(self):
+        with pytest.raises(ValueError, match="frame_size"):
+            HolisticExtractor(frame_size=0)
+        with pytest.raises(ValueError, match="min_confidence"):
+            HolisticExtractor(min_confidence=2)
