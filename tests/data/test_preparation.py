@@ -1,0 +1,73 @@
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets import load_from_disk
+
+from slr_hf.data import load_landmark_arrays, prepare_dataset, read_column, to_clip, to_landmarks
+from slr_hf.model.processing_slr import KeypointProcessor
+
+
+@pytest.fixture(scope="module")
+def processor() -> KeypointProcessor:
+    return KeypointProcessor()
+
+
+@pytest.mark.integration
+def test_a_prepared_clip_is_what_the_processor_makes_of_it(data_dir: Path, processor: KeypointProcessor) -> None:
+    clips = load_landmark_arrays(data_dir / "lips3b.npz").select(range(0, 90, 9))
+    prepared = prepare_dataset(clips, processor)
+    for clip, row in zip(clips, prepared, strict=True):
+        expected = processor.prepare(to_landmarks(clip))
+        stored = to_clip(row, processor)
+        assert stored.keys() == expected.keys()
+        for name, array in expected.items():
+            np.testing.assert_array_equal(stored[name], array)
+            assert stored[name].dtype == array.dtype
+
+
+def test_clips_of_different_lengths_keep_their_own(
+    write_arrays: Callable[..., Path], processor: KeypointProcessor
+) -> None:
+    prepared = prepare_dataset(load_landmark_arrays(write_arrays()), processor)
+    assert [to_clip(row, processor)["keypoints"].shape for row in prepared] == [(2, 87, 3), (3, 87, 3), (1, 87, 3)]
+
+
+def test_what_names_a_clip_stays_and_the_landmarks_go(
+    write_arrays: Callable[..., Path], processor: KeypointProcessor
+) -> None:
+    prepared = prepare_dataset(load_landmark_arrays(write_arrays()), processor)
+    assert "landmarks" not in prepared.column_names
+    assert read_column(prepared, "clip_id").tolist() == ["a-yes-0", "a-no-0", "b-yes-0"]
+    assert prepared.features["label"].names == ["no", "yes"]
+    # What a batch needs, and no more: strings would slow it down.
+    assert prepared[0].keys() == {"keypoints", "part_mask", "positions", "label"}
+
+
+def test_a_part_of_a_dataset_is_prepared_alone(write_arrays: Callable[..., Path], processor: KeypointProcessor) -> None:
+    prepared = prepare_dataset(load_landmark_arrays(write_arrays()).select([2, 0]), processor)
+    assert read_column(prepared, "clip_id").tolist() == ["b-yes-0", "a-yes-0"]
+
+
+def test_clips_on_disk_are_prepared_once(
+    write_arrays: Callable[..., Path], tmp_path: Path, processor: KeypointProcessor
+) -> None:
+    load_landmark_arrays(write_arrays()).save_to_disk(tmp_path / "clips")
+    first = prepare_dataset(load_from_disk(tmp_path / "clips"), processor)
+    written = Path(first.cache_files[0]["filename"]).stat().st_mtime_ns
+    second = prepare_dataset(load_from_disk(tmp_path / "clips"), processor)
+    assert second.cache_files == first.cache_files
+    assert Path(second.cache_files[0]["filename"]).stat().st_mtime_ns == written
+    np.testing.assert_array_equal(first[1]["keypoints"], second[1]["keypoints"])
+
+
+@pytest.mark.integration
+def test_reading_is_no_bottleneck_of_training(data_dir: Path, processor: KeypointProcessor) -> None:
+    prepared = prepare_dataset(load_landmark_arrays(data_dir / "asl11.npz"), processor)
+    rows = np.random.default_rng(0).permutation(len(prepared))[:512].tolist()
+    start = time.perf_counter()
+    prepared.__getitems__(rows)
+    # Training a small model takes some milliseconds a clip; reading is to take far less.
+    assert (time.perf_counter() - start) / len(rows) < 1e-3

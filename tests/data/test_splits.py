@@ -1,0 +1,142 @@
+import logging
+
+import numpy as np
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slr_hf.data import find_session, hold_out, hold_out_last, read_column, sessions, split
+
+
+def make_dataset(clips: list[tuple[str, str, str, int]]) -> Dataset:
+    """Clips given by source, session within it, gloss and number."""
+    glosses = sorted({gloss for _, _, gloss, _ in clips})
+    return Dataset.from_dict(
+        {
+            "clip_id": [f"{source}-{session}-{gloss}-{number}" for source, session, gloss, number in clips],
+            "source": [source for source, _, _, _ in clips],
+            "session": [f"{source}-{session}" for source, session, _, _ in clips],
+            "label": [glosses.index(gloss) for _, _, gloss, _ in clips],
+        },
+        features=Features(
+            clip_id=Value("string"), source=Value("string"), session=Value("string"), label=ClassLabel(names=glosses)
+        ),
+    )
+
+
+def clip_ids(dataset: Dataset) -> list[str]:
+    return read_column(dataset, "clip_id").tolist()
+
+
+@pytest.fixture
+def two_files() -> Dataset:
+    """The file ksl has sessions 0 and 1, the file asl only 0; ten clips of each of two glosses in each session."""
+    return make_dataset(
+        [
+            (source, session, gloss, number)
+            for source, session in (("ksl", "0"), ("ksl", "1"), ("asl", "0"))
+            for gloss in ("no", "yes")
+            for number in range(10)
+        ]
+    )
+
+
+def test_sessions_are_listed_once_and_sorted(two_files: Dataset) -> None:
+    assert sessions(two_files) == ["asl-0", "ksl-0", "ksl-1"]
+
+
+def test_a_session_is_found_by_its_full_name_or_its_own_where_that_is_unique(two_files: Dataset) -> None:
+    assert find_session(two_files, "ksl-1") == "ksl-1"
+    assert find_session(two_files, "1") == "ksl-1"
+    with pytest.raises(ValueError, match=r"Several sessions are called '0'.*asl-0.*ksl-0"):
+        find_session(two_files, "0")
+    with pytest.raises(ValueError, match=r"no session '7'. Choose one of \['asl-0', 'ksl-0', 'ksl-1'\]"):
+        find_session(two_files, "7")
+
+
+def test_holding_out_a_session_takes_all_its_clips_and_no_others(two_files: Dataset) -> None:
+    splits = hold_out(two_files, "1")
+    assert set(read_column(splits["test"], "session")) == {"ksl-1"}
+    assert set(read_column(splits["train"], "session")) == {"ksl-0", "asl-0"}
+    assert len(splits["train"]) + len(splits["test"]) == len(two_files)
+
+
+def test_the_only_session_cannot_be_held_out() -> None:
+    dataset = make_dataset([("asl", "0", "yes", number) for number in range(3)])
+    with pytest.raises(ValueError, match="leaves no training clips of 3"):
+        hold_out(dataset, "0")
+
+
+def test_glosses_that_only_held_out_clips_show_are_reported(caplog: pytest.LogCaptureFixture) -> None:
+    dataset = make_dataset([("asl", "0", "yes", 0), ("asl", "1", "yes", 0), ("asl", "1", "no", 0)])
+    with caplog.at_level(logging.WARNING):
+        hold_out(dataset, "1")
+    assert "no training clip shows: ['no']" in caplog.text
+
+
+def test_the_last_clips_are_those_with_the_highest_numbers() -> None:
+    # As text, 9 comes after 10.
+    dataset = make_dataset([("asl", "0", "yes", number) for number in (10, 2, 9, 1, 3)])
+    splits = hold_out_last(dataset, 0.4)
+    assert clip_ids(splits["test"]) == ["asl-0-yes-10", "asl-0-yes-9"]
+    assert clip_ids(splits["train"]) == ["asl-0-yes-2", "asl-0-yes-1", "asl-0-yes-3"]
+
+
+@given(
+    counts=st.lists(st.integers(1, 12), min_size=1, max_size=4).filter(lambda counts: max(counts) > 1),
+    fraction=st.floats(0.01, 0.99),
+)
+def test_every_gloss_keeps_a_training_clip_and_the_sides_never_overlap(counts: list[int], fraction: float) -> None:
+    dataset = make_dataset(
+        [("asl", "0", f"gloss{gloss}", number) for gloss, count in enumerate(counts) for number in range(count)]
+    )
+    splits = hold_out_last(dataset, fraction)
+    train, test = clip_ids(splits["train"]), clip_ids(splits["test"])
+    assert sorted(train + test) == sorted(clip_ids(dataset))
+    assert set(read_column(splits["train"], "label")) == set(range(len(counts)))
+    for gloss, count in enumerate(counts):
+        taken = [name for name in test if f"gloss{gloss}-" in name]
+        assert abs(len(taken) - fraction * count) <= 1
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, 2.0])
+def test_a_fraction_out_of_range_is_refused(two_files: Dataset, fraction: float) -> None:
+    with pytest.raises(ValueError, match="above 0 and below 1"):
+        hold_out_last(two_files, fraction)
+
+
+def test_a_clip_without_a_number_is_named(two_files: Dataset) -> None:
+    unnumbered = two_files.map(lambda row: {"clip_id": row["clip_id"] + "x"})
+    with pytest.raises(ValueError, match="'ksl-0-no-0x' does not end in a number"):
+        hold_out_last(unnumbered, 0.5)
+
+
+def test_test_clips_never_choose_the_checkpoint(two_files: Dataset) -> None:
+    splits = split(two_files, test_session="ksl-1", validation_fraction=0.2)
+    assert {name: len(dataset) for name, dataset in splits.items()} == {"train": 32, "validation": 8, "test": 20}
+    assert set(read_column(splits["test"], "session")) == {"ksl-1"}
+    assert "ksl-1" not in read_column(splits["validation"], "session")
+    assert {name[-1] for name in clip_ids(splits["validation"])} == {"8", "9"}
+
+
+def test_a_session_can_choose_the_checkpoint(two_files: Dataset) -> None:
+    splits = split(two_files, test_session="ksl-1", validation_session="ksl-0")
+    assert {name: sessions(dataset) for name, dataset in splits.items()} == {
+        "train": ["asl-0"],
+        "validation": ["ksl-0"],
+        "test": ["ksl-1"],
+    }
+
+
+def test_with_a_session_too_the_fraction_comes_from_the_other_files(two_files: Dataset) -> None:
+    splits = split(two_files, test_session="ksl-1", test_fraction=0.2, validation_fraction=0)
+    tested = np.unique(read_column(splits["test"], "session"), return_counts=True)
+    assert dict(zip(*(values.tolist() for values in tested), strict=True)) == {"ksl-1": 20, "asl-0": 4}
+    assert set(splits) == {"train", "test"}
+    assert len(splits["train"]) == 36
+
+
+def test_without_test_and_validation_all_clips_train(two_files: Dataset) -> None:
+    splits = split(two_files, validation_fraction=0)
+    assert {name: len(dataset) for name, dataset in splits.items()} == {"train": len(two_files)}
