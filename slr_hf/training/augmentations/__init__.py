@@ -6,7 +6,7 @@ state the trainer's checkpoints keep.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations.batch import Batch, Layout
@@ -35,7 +35,9 @@ class Augmentations:
     @classmethod
     def none(cls) -> "Augmentations":
         """All augmentations turned off."""
-        return cls(**{item.name: item.default_factory(probability=0.0) for item in fields(cls)})  # type: ignore
+        augmentations = cls()
+        off = {item.name: replace(getattr(augmentations, item.name), probability=0.0) for item in fields(cls)}
+        return cls(**off)
 
     def build(self, processor: KeypointProcessor) -> Callable[[Batch], Batch]:
         """Returns a function that augments batches.
@@ -63,8 +65,8 @@ __all__ = [
     "FrameDrop",
     "HandLoss",
     "Layout",
-    "MixUp",
     "Mirror",
+    "MixUp",
     "Noise",
     "PartDropout",
     "Rotation",

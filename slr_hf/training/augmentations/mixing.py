@@ -11,9 +11,9 @@ from slr_hf.training.augmentations.batch import Batch, Layout, choose
 class MixUp:
     """Mixes each chosen clip with another of the batch (Zhang et al. 2018, https://arxiv.org/abs/1710.09412).
 
-    The heavier clip gives the frames, their times and the parts that are seen. Where a part is seen in the same frame of
-    both, its keypoints are mixed; else they stay the heavier clip's, so nothing is mixed with "missing". The labels are
-    mixed with the same weight.
+    The heavier clip gives the frames, their times and the parts that are seen. Where a part is seen in the same frame
+    of both, its keypoints are mixed; else they stay the heavier clip's, so nothing is mixed with "missing". The labels
+    are mixed with the same weight.
 
     Args:
         probability: Share of the clips that are changed.

@@ -1,0 +1,182 @@
+"""The recipe of a stage: every hyper-parameter of its training, in one place."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from inspect import get_annotations
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from huggingface_hub.dataclasses import type_validator
+from huggingface_hub.errors import StrictDataclassError
+
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.training.augmentations import Augmentations
+from slr_hf.training.losses import SignLoss
+from slr_hf.training.schedules import CyclicLRWithWarmup
+
+#: The stages, in their order: initial training and two fine-tunings.
+STAGES = ("it", "ft1", "ft2")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The hyper-parameters of one stage. They do not depend on the data.
+
+    Args:
+        size: Size of a new model, one of `SIZES` in configuration_slr.py. Only the stage `it` makes one.
+        config: Fields of `SLRConfig` to set differently, such as dropout and drop path. What changes the shape of the
+            model can be set in the stage `it` only.
+        epochs: Passes over the training clips, at most.
+        patience: Epochs without a lower validation loss after which the stage stops.
+        batch_size: Clips of a batch, on each device.
+        gradient_accumulation_steps: Batches of an optimizer step.
+        learning_rate: Peak learning rate of AdamW.
+        weight_decay: Weight decay of matrices; norms, biases and gains have none.
+        max_grad_norm: Largest norm of the gradient; 0 = no limit.
+        schedule: Learning rate schedule.
+        losses: Losses and their weights.
+        augmentations: Augmentations of the training clips.
+        seed: Seed of all that is random: initial weights, order of the clips, augmentations, dropout.
+        bf16: Whether to train with bfloat16 autocast; "auto" = where a GPU supports it.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    size: str = "tiny"
+    config: dict[str, Any] = field(default_factory=dict)
+    epochs: int = 50
+    patience: int = 10
+    batch_size: int = 64
+    gradient_accumulation_steps: int = 1
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    max_grad_norm: float = 1.0
+    schedule: CyclicLRWithWarmup = field(default_factory=CyclicLRWithWarmup)
+    losses: SignLoss = field(default_factory=SignLoss)
+    augmentations: Augmentations = field(default_factory=Augmentations)
+    seed: int = 0
+    bf16: bool | Literal["auto"] = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch_size", "gradient_accumulation_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, but is {getattr(self, name)}.")
+        if self.learning_rate <= 0:
+            raise ValueError(f"`learning_rate` must be above 0, but is {self.learning_rate}.")
+        for name in ("weight_decay", "max_grad_norm", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must not be negative, but is {getattr(self, name)}.")
+        self.model_config()
+
+    def model_config(self, glosses: Sequence[str] = ()) -> SLRConfig:
+        """Makes the configuration of a new model.
+
+        Args:
+            glosses: The glosses, in the order of their class indices.
+
+        Raises:
+            ValueError: If `size` or `config` are not usable.
+        """
+        known = get_annotations(SLRConfig)
+        unknown = sorted(self.config.keys() - known.keys())
+        if unknown:
+            raise ValueError(f"`config` names {unknown}, which SLRConfig has not. Choose from {', '.join(known)}.")
+        id2label = dict(enumerate(glosses))
+        labels = {"id2label": id2label, "label2id": {gloss: index for index, gloss in id2label.items()}}
+        try:
+            return SLRConfig.from_size(self.size, **(labels if glosses else {}), **self.config)
+        except StrictDataclassError as error:
+            raise ValueError(f"`config` is not usable. {error.__cause__ or error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe in plain types, as `recipe.json` holds it."""
+        return json.loads(json.dumps(asdict(self)))
+
+    def with_values(self, assignments: Iterable[str]) -> "Recipe":
+        """Sets fields by name, the way `--set` does.
+
+        Args:
+            assignments: "field=value" or "section.field=value" each. The value is JSON (`1e-3`, `true`, `[0.9, 1.1]`)
+                or plain text.
+
+        Raises:
+            ValueError: If an assignment has another form, names no field, or the value has another type than the field
+                or is out of its range.
+        """
+        return changed(self, parse_assignments(assignments))
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Reads assignments such as "schedule.num_cycles=2" into a nested mapping.
+
+    Args:
+        assignments: See `Recipe.with_values`.
+
+    Raises:
+        ValueError: If an assignment has another form, or two contradict each other.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        *sections, name = path.strip().split(".")
+        if not equals or not all([*sections, name]):
+            raise ValueError(f"{assignment!r} is no assignment. Write field=value, or section.field=value.")
+        place = values
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ValueError(f"{assignment!r} contradicts another assignment, which gives {section!r} a value.")
+        try:
+            place[name] = json.loads(text)
+        except json.JSONDecodeError:
+            place[name] = text
+    return values
+
+
+def changed(config: T, values: Mapping[str, Any], section: str = "") -> T:
+    """Returns a copy of a dataclass with some fields set, in nested dataclasses too.
+
+    Args:
+        config: A dataclass.
+        values: The new value of each field; a mapping for a nested dataclass. A mapping for a field that is a mapping
+            is merged into it.
+        section: Name of the dataclass within an outer one, for messages.
+
+    Raises:
+        ValueError: If a name is no field, or a value has another type than its field or is out of its range.
+    """
+    hints = get_type_hints(type(config))
+    names = [item.name for item in fields(config)]  # type: ignore[arg-type]
+    changes: dict[str, Any] = {}
+    for name, value in values.items():
+        path = f"{section}{name}"
+        if name not in names:
+            known = ", ".join(section + name for name in names)
+            raise ValueError(f"There is no field {path!r}. Choose one of {known}.")
+        current = getattr(config, name)
+        if is_dataclass(current) and isinstance(value, Mapping):
+            changes[name] = changed(current, value, section=f"{path}.")
+            continue
+        value = {**current, **value} if isinstance(current, dict) and isinstance(value, dict) else value
+        value = _converted(value, hints[name])
+        try:
+            type_validator(path, value, hints[name])
+        except TypeError as error:
+            raise ValueError(f"{path}={value!r} has the wrong type: {error}.") from error
+        changes[name] = value
+    return replace(config, **changes)  # type: ignore[type-var]
+
+
+def _converted(value: Any, hint: Any) -> Any:
+    """Makes of JSON what Python has besides: floats of whole numbers, tuples of lists."""
+    if hint is float and type(value) is int:
+        return float(value)
+    if get_origin(hint) is tuple and isinstance(value, list) and len(value) == len(get_args(hint)):
+        return tuple(_converted(item, kind) for item, kind in zip(value, get_args(hint), strict=True))
+    return value
+
+
+__all__ = ["STAGES", "Recipe", "changed", "parse_assignments"]

@@ -1,0 +1,232 @@
+"""The three stages of a training: it, ft1, ft2, each from the best checkpoint of the one before."""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import DatasetDict
+from transformers import set_seed
+
+from slr_hf.data.preparation import to_clip
+from slr_hf.data.splits import read_column
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.recipes.recipe import STAGES, Recipe
+from slr_hf.training.trainer import METRICS, SignTrainer, training_arguments
+
+logger = logging.getLogger(__name__)
+
+#: The folder of a finished stage: a complete Hub-style folder, with recipe.json and metrics.json.
+BEST = "best"
+
+
+class StageError(RuntimeError):
+    """A stage cannot start: another training lives in its folder, or the stage before it is missing."""
+
+
+def run_stages(
+    splits: DatasetDict,
+    recipes: Mapping[str, Recipe],
+    output: str | Path,
+    processor: KeypointProcessor,
+    device: str = "auto",
+) -> dict[str, dict[str, Any]]:
+    """Trains the stages of `recipes` in their order, each from the best checkpoint of the one before.
+
+    Every stage has a folder OUTPUT/STAGE with the Trainer's checkpoints while it runs and `best/` when it is done.
+    Called again, a finished stage is not repeated and an interrupted one goes on from its last checkpoint.
+
+    Args:
+        splits: Clips of `prepare_dataset`: `train`; `validation`, which chooses the best checkpoint (without it the
+            last one counts as the best); `test`, which is measured only after each stage.
+        recipes: The recipe of each stage to run.
+        output: Folder of the training.
+        processor: The processor that prepared the clips. The stage `it` sets its mean and deviation.
+        device: "cpu", or "auto" for an accelerator where there is one.
+
+    Returns:
+        For each stage, what its `best/metrics.json` holds.
+
+    Raises:
+        StageError: If a stage's folder holds another training, or the stage before the first one is missing.
+    """
+    results = {}
+    for stage in sorted(recipes, key=STAGES.index):
+        start = _start_folder(stage, output)
+        results[stage] = run_stage(splits, recipes[stage], Path(output) / stage, processor, start, device)
+    return results
+
+
+def run_stage(
+    splits: DatasetDict,
+    recipe: Recipe,
+    folder: str | Path,
+    processor: KeypointProcessor,
+    start: str | Path | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Trains one stage; see `run_stages`.
+
+    Args:
+        splits: See `run_stages`.
+        recipe: The recipe of the stage.
+        folder: Folder of the stage.
+        processor: See `run_stages`.
+        start: Saved model to start from; by default a new one is made.
+        device: See `run_stages`.
+
+    Returns:
+        What `best/metrics.json` holds: the stage's epochs and steps, and the metrics of each split without
+        augmentation. The gap between `train` and the others shows how much is learned by heart.
+    """
+    folder = Path(folder).resolve()
+    if start is not None:
+        _check_start(start, splits)
+    arguments = training_arguments(recipe, folder, validate="validation" in splits, device=device)
+    with arguments.main_process_first():
+        _claim(folder / "recipe.json", recipe.to_dict())
+        _claim(folder / "clips.json", describe(splits))
+    best = folder / BEST
+    if best.is_dir():
+        logger.info("%s is finished already.", folder)
+        return json.loads((best / "metrics.json").read_text(encoding="utf-8"))
+
+    set_seed(recipe.seed)
+    model, processor = _start(splits, recipe, processor, start)
+    trainer = SignTrainer(
+        model,
+        recipe,
+        processor,
+        arguments,
+        train_dataset=splits["train"],
+        eval_dataset=splits.get("validation"),
+    )
+    checkpoints = _checkpoints(folder)
+    if checkpoints:
+        logger.info("Going on from %s.", checkpoints[-1])
+    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+
+    metrics: dict[str, Any] = {"epochs": trainer.state.epoch, "best_step": trainer.state.best_global_step}
+    for name, dataset in splits.items():
+        # Not `evaluate`, which early stopping listens to.
+        measured = trainer.predict(dataset, metric_key_prefix=name).metrics or {}
+        metrics[name] = {metric: measured[f"{name}_{metric}"] for metric in METRICS}
+    trainer.save_state()
+    if trainer.is_world_process_zero():
+        _save_best(best, model, processor, recipe, metrics)
+        for checkpoint in _checkpoints(folder):
+            shutil.rmtree(checkpoint)
+    trainer.accelerator.wait_for_everyone()
+    return metrics
+
+
+def _start(
+    splits: DatasetDict, recipe: Recipe, processor: KeypointProcessor, start: str | Path | None
+) -> tuple[SLRForSignClassification, KeypointProcessor]:
+    """Makes the model and processor that a stage begins with."""
+    if start is not None:
+        model = SLRForSignClassification.from_pretrained(start, **recipe.config)
+        return model, KeypointProcessor.from_pretrained(start)
+    processor.fit(to_clip(row, processor) for row in splits["train"])
+    return SLRForSignClassification(recipe.model_config(splits["train"].features["label"].names)), processor
+
+
+def stage_processor(recipes: Mapping[str, Recipe], output: str | Path) -> KeypointProcessor:
+    """Makes the processor to prepare the clips of a training with.
+
+    Args:
+        recipes: See `run_stages`.
+        output: See `run_stages`.
+
+    Returns:
+        A new one of the recipe's layout where the first stage is `it`, else the one saved by the stage before.
+
+    Raises:
+        StageError: If the stage before the first one is missing.
+    """
+    first = min(recipes, key=STAGES.index)
+    start = _start_folder(first, output)
+    if start is not None:
+        return KeypointProcessor.from_pretrained(_existing(start))
+    config = recipes[first].model_config()
+    return KeypointProcessor(parts=config.parts, input_size=config.input_size)
+
+
+def describe(splits: DatasetDict) -> dict[str, Any]:
+    """Tells which clips a training uses: the glosses, and for each split the clips of each session."""
+    clips = {}
+    for name, dataset in splits.items():
+        sessions, counts = np.unique(read_column(dataset, "session").astype(np.str_), return_counts=True)
+        clips[name] = dict(zip(sessions.tolist(), counts.tolist(), strict=True))
+    return {"glosses": splits["train"].features["label"].names, "clips": clips}
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Writes a JSON file, whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _start_folder(stage: str, output: str | Path) -> Path | None:
+    place = STAGES.index(stage)
+    return Path(output) / STAGES[place - 1] / BEST if place else None
+
+
+def _existing(start: str | Path) -> str | Path:
+    if not Path(start).is_dir():
+        raise StageError(f"There is no {start} to start from. Run the stage before this one first, or all stages.")
+    return start
+
+
+def _check_start(start: str | Path, splits: DatasetDict) -> None:
+    config = SLRConfig.from_pretrained(_existing(start))
+    if list((config.id2label or {}).values()) != splits["train"].features["label"].names:
+        raise StageError(f"{start} knows other glosses than the clips show. Use the data of the stage before.")
+
+
+def _claim(path: Path, content: dict[str, Any]) -> None:
+    """Notes what the training of a folder is, or makes sure that it is the one noted."""
+    if not path.is_file():
+        write_json(path, content)
+        return
+    noted = json.loads(path.read_text(encoding="utf-8"))
+    different = sorted(key for key in noted.keys() | content.keys() if noted.get(key) != content.get(key))
+    if different:
+        raise StageError(
+            f"{path.parent} holds another training: {path.name} differs in {', '.join(different)}. "
+            "Choose another output folder, or delete this one."
+        )
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The Trainer's complete checkpoints, the oldest first; it writes its state last."""
+    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    return sorted(complete, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def _save_best(
+    folder: Path,
+    model: SLRForSignClassification,
+    processor: KeypointProcessor,
+    recipe: Recipe,
+    metrics: dict[str, Any],
+) -> None:
+    """Saves a Hub-style folder, whole or not at all."""
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    SignRecognitionPipeline(model, processor).save_pretrained(unfinished)
+    write_json(unfinished / "recipe.json", recipe.to_dict())
+    write_json(unfinished / "metrics.json", metrics)
+    unfinished.replace(folder)
+
+
+__all__ = ["BEST", "StageError", "describe", "run_stage", "run_stages", "stage_processor", "write_json"]

@@ -1,0 +1,61 @@
+"""A few real clips and a recipe small enough to train in a second."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+
+from slr_hf.data import load_landmark_arrays, prepare_dataset, read_column
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.recipes import Recipe
+
+GLOSSES = ["bad", "good", "yes"]
+
+#: The smallest model that has every kind of layer, without dropout.
+SMALLEST = {
+    "patch_width": 16,
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_attention_heads": 2,
+    "num_local_layers": 1,
+    "num_global_layers": 1,
+    "hidden_dropout": 0.0,
+    "classifier_dropout": 0.0,
+    "drop_path_rate": 0.0,
+}
+
+
+@pytest.fixture(scope="session")
+def clips(data_dir: Path) -> Dataset:
+    """Nine clips of each of three glosses in two sessions of ksl13, prepared."""
+    dataset = load_landmark_arrays(data_dir / "ksl13.npz", glosses=GLOSSES)
+    session, label = read_column(dataset, "session"), read_column(dataset, "label")
+    chosen = [
+        np.flatnonzero((session == name) & (label == index))[:9]
+        for name in ("ksl13-0", "ksl13-2")
+        for index in range(len(GLOSSES))
+    ]
+    return prepare_dataset(dataset.select(np.concatenate(chosen)), KeypointProcessor())
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    """A recipe for the smallest model: two epochs of six batches."""
+    return Recipe(config=SMALLEST, epochs=2, batch_size=8, learning_rate=3e-3)
+
+
+@pytest.fixture
+def make_model() -> Callable[..., SLRForSignClassification]:
+    """Makes the smallest model, always with the same weights."""
+
+    def make(**config: float) -> SLRForSignClassification:
+        torch.manual_seed(0)
+        labels = dict(enumerate(GLOSSES))
+        return SLRForSignClassification(SLRConfig(**{**SMALLEST, **config}, id2label=labels))
+
+    return make

@@ -1,0 +1,227 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from torch.nn import functional as F
+from transformers import EvalPrediction, TrainerCallback, TrainerState
+
+from slr_hf.data import KeypointCollator
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.augmentations import Augmentations
+from slr_hf.training.losses import soft_targets
+from slr_hf.training.recipes import Recipe
+from slr_hf.training.schedules import CyclicLRWithWarmup
+from slr_hf.training.trainer import SignTrainer, compute_metrics, training_arguments
+
+pytestmark = pytest.mark.integration
+
+MakeModel = Callable[..., SLRForSignClassification]
+
+#: So low that the weights stay what they are.
+NO_LEARNING = 1e-15
+
+
+@pytest.fixture
+def make_trainer(clips: Dataset, make_model: MakeModel, tmp_path: Path) -> Callable[..., SignTrainer]:
+    def make(recipe: Recipe, train: Dataset = clips, validation: Dataset | None = None, **config: float) -> SignTrainer:
+        arguments = training_arguments(recipe, tmp_path / "run", validate=validation is not None, device="cpu")
+        return SignTrainer(make_model(**config), recipe, KeypointProcessor(), arguments, train, validation)
+
+    return make
+
+
+class GradientRecorder(TrainerCallback):
+    """Notes the gradients of every optimizer step."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, torch.Tensor]] = []
+
+    def on_pre_optimizer_step(self, *_: Any, model: SLRForSignClassification, **__: Any) -> None:
+        named = model.named_parameters()
+        self.steps.append({name: value.grad.clone() for name, value in named if value.grad is not None})
+
+
+def train_and_record(trainer: SignTrainer) -> tuple[list[float], list[dict[str, torch.Tensor]]]:
+    """Trains, and returns the loss and the gradients of every optimizer step."""
+    recorder = GradientRecorder()
+    trainer.add_callback(recorder)
+    trainer.args.logging_strategy, trainer.args.logging_steps = "steps", 1
+    trainer.train()
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry], recorder.steps
+
+
+@pytest.mark.parametrize(
+    ("num_clips", "batch_size", "accumulated"),
+    [
+        pytest.param(32, 8, 4, id="whole steps"),
+        pytest.param(40, 8, 4, id="a last step of one batch"),
+        # A mean of the means of batches would weigh the clips of the last batch twice.
+        pytest.param(18, 4, 3, id="a last step of batches of different sizes"),
+    ],
+)
+def test_accumulated_batches_give_the_loss_and_gradients_of_one_large_batch(
+    make_trainer: Callable[..., SignTrainer],
+    recipe: Recipe,
+    clips: Dataset,
+    num_clips: int,
+    batch_size: int,
+    accumulated: int,
+) -> None:
+    steady = replace(
+        recipe, epochs=1, learning_rate=NO_LEARNING, max_grad_norm=0.0, augmentations=Augmentations.none(), seed=3
+    )
+    train = clips.shuffle(seed=1).select(range(num_clips))
+    large = replace(steady, batch_size=batch_size * accumulated)
+    small = replace(steady, batch_size=batch_size, gradient_accumulation_steps=accumulated)
+    losses, gradients = train_and_record(make_trainer(large, train))
+    accumulated_losses, accumulated_gradients = train_and_record(make_trainer(small, train))
+    assert len(losses) == -(-num_clips // (batch_size * accumulated))
+    assert accumulated_losses == pytest.approx(losses, rel=1e-5)
+    for step, accumulated_step in zip(gradients, accumulated_gradients, strict=True):
+        assert step.keys() == accumulated_step.keys()
+        for name, gradient in step.items():
+            torch.testing.assert_close(accumulated_step[name], gradient, rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_the_training_loss_is_the_recipes(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    plain = replace(recipe, epochs=1, batch_size=len(clips), augmentations=Augmentations.none())
+    trainer = make_trainer(plain)
+    batch = trainer.processor.finish(KeypointCollator(trainer.processor)(list(clips)))
+    labels = batch.pop("labels")
+    with torch.no_grad():
+        expected = plain.losses(trainer.model.train()(**batch), soft_targets(labels, 3)).mean()
+    losses, _ = train_and_record(trainer)
+    assert losses == [pytest.approx(expected.item(), rel=1e-5)]
+
+
+def test_training_clips_are_augmented_and_evaluated_clips_are_not(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    trainer = make_trainer(replace(recipe, epochs=1, batch_size=len(clips)), validation=clips)
+    seen: list[torch.Tensor] = []
+    trainer.model.register_forward_pre_hook(
+        lambda _, __, inputs: seen.append(inputs["keypoints"].clone()), with_kwargs=True
+    )
+    trainer.args.train_sampling_strategy = "sequential"
+    trainer.train()
+    plain = trainer.processor.finish(KeypointCollator(trainer.processor)(list(clips)))["keypoints"]
+    trained, evaluated = seen
+    torch.testing.assert_close(evaluated, plain)
+    assert trained.shape[0] == len(clips)
+    assert trained.shape != plain.shape or not torch.allclose(trained, plain, atol=0.1)
+
+
+def test_evaluation_measures_plain_cross_entropy_and_accuracy(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    trainer = make_trainer(recipe, validation=clips)
+    trainer.args.per_device_eval_batch_size = 7  # the last batch is smaller
+    batch = trainer.processor.finish(KeypointCollator(trainer.processor)(list(clips)))
+    labels = batch.pop("labels")
+    with torch.no_grad():
+        logits = trainer.model.eval()(**batch).logits
+    metrics = trainer.evaluate()
+    assert metrics["eval_accuracy"] == pytest.approx((logits.argmax(-1) == labels).float().mean().item())
+    assert metrics["eval_loss"] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5)
+
+
+def test_metrics_by_hand() -> None:
+    logits = np.array(
+        [[3, 2, 1, 0, -1, -2], [3, 2, 1, 0, -1, -2], [3, 2, 1, 0, -1, -2], [0, 9, 0, 0, 0, 0]], np.float32
+    )
+    metrics = compute_metrics(EvalPrediction(predictions=logits, label_ids=np.array([0, 0, 5, 1])))
+    assert metrics == {
+        "loss": pytest.approx((2 * 0.4562 + 5.4562 + 0.0006) / 4, abs=1e-3),
+        "accuracy": pytest.approx(3 / 4),
+        "top5_accuracy": pytest.approx(3 / 4),
+        # Glosses 0 and 1 are always right, gloss 5 never; glosses without clips do not count.
+        "mean_class_accuracy": pytest.approx(2 / 3),
+    }
+
+
+def test_with_fewer_than_five_glosses_all_are_in_the_top_five() -> None:
+    prediction = EvalPrediction(predictions=np.eye(3, dtype=np.float32), label_ids=np.array([1, 2, 0]))
+    assert compute_metrics(prediction)["top5_accuracy"] == 1
+
+
+def test_only_matrices_decay(make_trainer: Callable[..., SignTrainer], recipe: Recipe) -> None:
+    trainer = make_trainer(recipe)
+    optimizer = trainer.create_optimizer()
+    named = {id(parameter): name for name, parameter in trainer.model.named_parameters()}
+    decayed, kept = optimizer.param_groups
+    assert (decayed["weight_decay"], kept["weight_decay"]) == (recipe.weight_decay, 0)
+    assert len(decayed["params"]) + len(kept["params"]) == len(named)
+    assert all(parameter.ndim >= 2 for parameter in decayed["params"])
+    for parameter in kept["params"]:
+        name = named[id(parameter)]
+        assert parameter.ndim == 1 or name.endswith((".bias", ".missing", ".query")), name
+    assert not [named[id(parameter)] for parameter in decayed["params"] if "norm" in named[id(parameter)]]
+
+
+def test_the_rate_follows_the_recipes_schedule(make_trainer: Callable[..., SignTrainer], recipe: Recipe) -> None:
+    schedule = CyclicLRWithWarmup(warmup=0.2, num_cycles=2)
+    trainer = make_trainer(replace(recipe, schedule=schedule))
+    trainer.args.logging_strategy, trainer.args.logging_steps = "steps", 1
+    trainer.train()
+    rates = [entry["learning_rate"] for entry in trainer.state.log_history if "learning_rate" in entry]
+    expected = [recipe.learning_rate * schedule.factor(step, len(rates)) for step in range(len(rates))]
+    assert rates == pytest.approx(expected)
+
+
+def test_training_stops_when_the_validation_loss_has_not_fallen_for_some_epochs(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    trainer = make_trainer(replace(recipe, epochs=9, patience=2, learning_rate=NO_LEARNING), validation=clips)
+    trainer.train()
+    assert trainer.state.epoch == 3
+
+
+class WeightBreaker(TrainerCallback):
+    """Shakes the weights after the last epoch, before it is evaluated."""
+
+    def on_epoch_end(self, _: Any, state: TrainerState, *__: Any, model: SLRForSignClassification, **___: Any) -> None:
+        if state.epoch == state.num_train_epochs:
+            for parameter in model.parameters():
+                parameter.data += torch.randn_like(parameter)
+
+
+def test_the_best_checkpoint_is_loaded_at_the_end(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    trainer = make_trainer(replace(recipe, epochs=3), validation=clips)
+    trainer.add_callback(WeightBreaker())
+    trainer.train()
+    losses = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    assert losses[-1] > min(losses)
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_a_checkpoint_is_a_hub_folder(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset, tmp_path: Path
+) -> None:
+    trainer = make_trainer(replace(recipe, epochs=1))
+    trainer.train()
+    (checkpoint,) = (tmp_path / "run").glob("checkpoint-*")
+    names = {path.name for path in checkpoint.iterdir()}
+    assert {"config.json", "model.safetensors", "preprocessor_config.json", "modeling_slr.py"} <= names
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe
+) -> None:
+    def weights(seed: int) -> torch.Tensor:
+        trainer = make_trainer(replace(recipe, epochs=1, seed=seed), hidden_dropout=0.1)
+        trainer.train()
+        return torch.cat([parameter.detach().flatten() for parameter in trainer.model.parameters()])
+
+    first = weights(seed=0)
+    assert torch.equal(weights(seed=0), first)
+    assert not torch.equal(weights(seed=1), first)
