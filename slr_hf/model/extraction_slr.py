@@ -1,7 +1,7 @@
 """Video to landmarks, with MediaPipe Holistic."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -153,7 +153,7 @@ class HolisticExtractor:
             info = probe_video(source)
             frames = read_frames(source, self.frame_size)
         else:
-            total = len(source) if hasattr(source, "__len__") else None
+            total = len(source) if isinstance(source, Sized) else None
             pictures = iter(source)
             first = next(pictures, None)
             if first is None:
@@ -270,7 +270,7 @@ def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Itera
     except _av().error.FFmpegError as error:
         if not count:
             raise VideoError(f"{path} cannot be decoded ({error}). Record or export it again.") from error
-        logger.warning(f"{path} is damaged after {count} frames ({error}). The rest is left out.")
+        logger.warning("%s is damaged after %d frames (%s). The rest is left out.", path, count, error)
 
 
 __all__ = ["HolisticExtractor", "Progress", "VideoError", "VideoInfo", "probe_video", "read_frames"]

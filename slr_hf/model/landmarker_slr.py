@@ -116,7 +116,7 @@ def _download(url: str, target: Path) -> None:
                 digest.update(chunk)
         if digest.hexdigest() != OFFICIAL_SHA256:
             raise LandmarkerError(f"The landmark models from {url} arrived truncated or changed. {_HELP}")
-        os.replace(unfinished, target)
+        Path(unfinished).replace(target)
     except (OSError, http.client.HTTPException) as error:
         raise LandmarkerError(f"The landmark models could not be downloaded from {url} ({error}). {_HELP}") from error
     finally:

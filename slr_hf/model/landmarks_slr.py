@@ -200,8 +200,8 @@ def default_parts() -> list[dict[str, Any]]:
     - `points`: the Holistic indices of its keypoints.
     - `patches`: neighbouring points that are embedded together, as offsets into `points`.
     - `mirror`: the part that takes its place in a mirror.
-    - `span` (optional): offsets into `points` of those whose mean distance from the part's origin is the part's size. The
-      shape of a part with a span is seen apart from its place.
+    - `span` (optional): offsets into `points` of those whose mean distance from the part's origin is the part's size.
+      The shape of a part with a span is seen apart from its place.
     - `anchor` (hands only): offset into `points` of the wrist, the hand's origin; the origin of other parts is the
       mean of their points. A part with an anchor is a hand: a frame with no hand carries no sign.
 

@@ -38,8 +38,9 @@ class KeypointProcessor(FeatureExtractionMixin):
     3. `correct_aspect`: x, y and z in one unit.
     4. `normalize_to_signer`: origin between the shoulders, the shoulder width as the unit.
     5. `resample`: clips longer than `input_size` are averaged down to it.
-    6. `add_shapes`: beside its place in the signer's frame, each point of a hand also has its place relative to the wrist
-       and the size of the hand (of the lips: to their middle and width), so that shape and place are separate inputs.
+    6. `add_shapes`: beside its place in the signer's frame, each point of a hand also has its place relative to the
+       wrist and the size of the hand (of the lips: to their middle and width), so that shape and place are separate
+       inputs.
     7. `standardize`: mean 0 and deviation 1 over the training set.
 
     Steps 1 to 5 work on one clip (`prepare`), in numpy; steps 6 and 7 on a batch of tensors on any device (`finish`),
@@ -153,8 +154,8 @@ class KeypointProcessor(FeatureExtractionMixin):
             return_tensors: "pt" or "np".
 
         Returns:
-            - keypoints: float `(batch, frames, points, num_channels)`, 0 where missing: x and y in the signer's frame, then
-              x and y in the part's shape.
+            - keypoints: float `(batch, frames, points, num_channels)`, 0 where missing: x and y in the signer's frame,
+              then x and y in the part's shape.
             - part_mask: bool `(batch, frames, parts)`, whether a part was seen.
             - positions: float `(batch, frames)`, the time of each frame in frames at `frame_rate`.
             - attention_mask: int64 `(batch, frames)`, 1 for frames and 0 for padding.
