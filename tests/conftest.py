@@ -24,7 +24,7 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-pytest_plugins = ["fixtures_extraction"] if (ROOT / "tests/fixtures_extraction.py").is_file() else []
+pytest_plugins = ["fixtures_extraction"]
 
 
 def pytest_configure() -> None:
@@ -44,4 +44,20 @@ def data_dir() -> Path:
     folder = Path(os.environ.get("SLR_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"needs the real data, but there is no folder {folder} (set SLR_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model with random weights, saved as for the Hub, code included."""
+    from slr_hf.model.configuration_slr import SLRConfig
+    from slr_hf.model.modeling_slr import SLRForSignClassification
+    from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+    from slr_hf.model.processing_slr import KeypointProcessor
+
+    torch.manual_seed(0)
+    glosses = ("no_event", "Привет", "hello", "thank you", "doctor", "today", "I")
+    model = SLRForSignClassification(SLRConfig.from_size("tiny", id2label=dict(enumerate(glosses))))
+    folder = tmp_path_factory.mktemp("hub") / "model"
+    SignRecognitionPipeline(model, KeypointProcessor()).save_pretrained(folder)
     return folder

