@@ -1,0 +1,63 @@
+"""Packages a trained model as the folder that is published: weights, code, records and card.
+
+python scripts/package_model.py --model runs/demo/ft2/best --metrics runs/demo/evaluation/metrics.json \
+        --dataset ksl13.npz asl33.npz asl11.npz --vocabulary demo --name "slr_hf demo" --output space/model
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+TEMPLATE = Path(__file__).resolve().parents[1] / "model_card.md"
+
+
+def main() -> int:
+    """Runs the command."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder `best` of the last stage")
+    parser.add_argument("--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation")
+    parser.add_argument(
+        "--dataset", type=Path, required=True, nargs="+", metavar="FILE.npz", help="what it learned from"
+    )
+    parser.add_argument("--vocabulary", metavar="NAME", help="the vocabulary it was trained with")
+    parser.add_argument("--name", required=True, help="the model's name")
+    parser.add_argument("--repository", help="Hub id to load it from (default: the output folder)")
+    parser.add_argument("--held-out", default="", metavar="TEXT", help="one sentence on which clips were held out")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder to write")
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    options = parser.parse_args()
+
+    from slr_hf.data import get_vocabulary, load_landmark_arrays
+    from slr_hf.hub.packaging import glosses_by_language, package_model
+
+    try:
+        vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
+        dataset = load_landmark_arrays(
+            options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
+        )
+        package_model(
+            options.model,
+            options.output,
+            TEMPLATE,
+            metrics=json.loads(options.metrics.read_text(encoding="utf-8")),
+            name=options.name,
+            repository=options.repository or str(options.output),
+            glosses=glosses_by_language(dataset),
+            sources=[path.stem for path in options.dataset],
+            held_out=options.held_out,
+        )
+    except (OSError, ValueError) as error:
+        if options.debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

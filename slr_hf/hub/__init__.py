@@ -1,0 +1,1 @@
+"""What is published: model folders with their cards."""

@@ -1,0 +1,90 @@
+"""A trained model as the folder that is published: model, code, records and card."""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from slr_hf.data.sources import SOURCES
+from slr_hf.data.splits import read_column
+from slr_hf.hub.model_card import render_model_card
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+from slr_hf.training.stages import TRAINING_CLIPS
+
+#: Kept from the folder of a finished stage: its hyper-parameters, and the clips that it saw.
+_RECORDS = ("recipe.json", TRAINING_CLIPS)
+
+
+def glosses_by_language(dataset: Dataset) -> dict[str, list[str]]:
+    """Lists which glosses of a dataset are signed in which language.
+
+    Args:
+        dataset: Clips of `load_landmark_arrays`, whose sources are known; see `SOURCES`.
+
+    Returns:
+        Sorted glosses by the language's name. A gloss may be in more than one.
+    """
+    names = dataset.features["label"].names
+    found: dict[str, set[str]] = {}
+    for source, label in set(
+        zip(read_column(dataset, "source").tolist(), read_column(dataset, "label").tolist(), strict=True)
+    ):
+        found.setdefault(SOURCES[source].language, set()).add(names[label])
+    return {language: sorted(glosses) for language, glosses in sorted(found.items())}
+
+
+def package_model(
+    model: str | Path,
+    output: str | Path,
+    template: str | Path,
+    metrics: Mapping[str, Any],
+    name: str,
+    repository: str,
+    glosses: Mapping[str, Iterable[str]],
+    sources: Iterable[str],
+    held_out: str,
+) -> Path:
+    """Writes the folder to publish, whole or not at all; a folder that is there already is replaced.
+
+    Args:
+        model: Folder of the finished stage (`best`).
+        output: The folder to write.
+        template: The template of the card.
+        metrics: What `metrics.json` of the evaluation on held-out clips holds.
+        name: The model's name.
+        repository: Hub id or folder that the card says to load it from.
+        glosses: The glosses it knows, by language.
+        sources: Names of the data it was trained on.
+        held_out: One sentence on which clips were held out.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileNotFoundError: If the model's folder or the template is missing.
+        ValueError: If a source is unknown.
+    """
+    model, output = Path(model), Path(output)
+    if not (model / "config.json").is_file():
+        raise FileNotFoundError(f"There is no model in {model}. Pass the folder `best` of a finished stage.")
+    unfinished = output.with_name(f".{output.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    # Loaded and saved, so that the code is today's.
+    pipeline = SignRecognitionPipeline.from_pretrained(model, device="cpu")
+    pipeline.save_pretrained(unfinished)
+    for record in _RECORDS:
+        shutil.copyfile(model / record, unfinished / record)
+    (unfinished / "metrics.json").write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    classifier: SLRForSignClassification = pipeline.model
+    card = render_model_card(template, classifier, metrics, name, repository, glosses, sources, held_out)
+    card.save(unfinished / "README.md")
+    shutil.rmtree(output, ignore_errors=True)
+    unfinished.replace(output)
+    return output
+
+
+__all__ = ["glosses_by_language", "package_model"]
