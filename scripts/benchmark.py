@@ -60,7 +60,7 @@ def matrix_products(flops: int, rows: int, width: int = 512) -> Callable[[], Non
 def benchmark_forward(size: str, frames: int, batch_size: int, num_labels: int, runs: int) -> dict[str, Any]:
     """Times the classification of a batch of clips without padding."""
     model = SLRForSignClassification(SLRConfig.from_size(size, num_labels=num_labels)).eval()
-    keypoints = torch.randn(batch_size, frames, model.config.num_points, model.config.num_coordinates)
+    keypoints = torch.randn(batch_size, frames, model.config.num_points, model.config.num_channels)
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
             model(keypoints)

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 #: The folder of a finished stage: a complete Hub-style folder, with recipe.json and metrics.json.
 BEST = "best"
 
+#: In that folder, the names of the clips that training saw, so that evaluation cannot take them for unseen.
+TRAINING_CLIPS = "training_clips.json"
+
 
 class StageError(RuntimeError):
     """A stage cannot start: another training lives in its folder, or the stage before it is missing."""
@@ -119,7 +122,7 @@ def run_stage(
         metrics[name] = {metric: measured[f"{name}_{metric}"] for metric in METRICS}
     trainer.save_state()
     if trainer.is_world_process_zero():
-        _save_best(best, model, processor, recipe, metrics)
+        _save_best(best, model, processor, recipe, metrics, clip_ids(splits))
         for checkpoint in _checkpoints(folder):
             shutil.rmtree(checkpoint)
     trainer.accelerator.wait_for_everyone()
@@ -165,6 +168,15 @@ def describe(splits: DatasetDict) -> dict[str, Any]:
         sessions, counts = np.unique(read_column(dataset, "session").astype(np.str_), return_counts=True)
         clips[name] = dict(zip(sessions.tolist(), counts.tolist(), strict=True))
     return {"glosses": splits["train"].features["label"].names, "clips": clips}
+
+
+def clip_ids(splits: DatasetDict) -> dict[str, list[str]]:
+    """The names of the clips of each split that has a say in training: `train`, and `validation` where there is one."""
+    return {
+        name: read_column(splits[name], "clip_id").astype(np.str_).tolist()
+        for name in ("train", "validation")
+        if name in splits
+    }
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -219,6 +231,7 @@ def _save_best(
     processor: KeypointProcessor,
     recipe: Recipe,
     metrics: dict[str, Any],
+    seen_clips: dict[str, list[str]],
 ) -> None:
     """Saves a Hub-style folder, whole or not at all."""
     unfinished = folder.with_name(f".{folder.name}")
@@ -226,7 +239,18 @@ def _save_best(
     SignRecognitionPipeline(model, processor).save_pretrained(unfinished)
     write_json(unfinished / "recipe.json", recipe.to_dict())
     write_json(unfinished / "metrics.json", metrics)
+    write_json(unfinished / TRAINING_CLIPS, seen_clips)
     unfinished.replace(folder)
 
 
-__all__ = ["BEST", "StageError", "describe", "run_stage", "run_stages", "stage_processor", "write_json"]
+__all__ = [
+    "BEST",
+    "TRAINING_CLIPS",
+    "StageError",
+    "clip_ids",
+    "describe",
+    "run_stage",
+    "run_stages",
+    "stage_processor",
+    "write_json",
+]

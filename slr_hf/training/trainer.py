@@ -57,8 +57,7 @@ def training_arguments(
         eval_strategy="epoch" if validate else "no",
         save_total_limit=1,  # besides the best
         load_best_model_at_end=validate,
-        # Not the accuracy: on clips of known recorders it soon reaches 1 and then tells checkpoints apart no more.
-        metric_for_best_model="loss" if validate else None,
+        metric_for_best_model="recipe_loss" if validate else None,
         greater_is_better=False if validate else None,
         restore_callback_states_from_checkpoint=True,  # the patience of early stopping
         remove_unused_columns=False,  # the collator needs columns that the model does not
@@ -101,7 +100,7 @@ class SignTrainer(Trainer):
             eval_dataset=eval_dataset,
             processing_class=processor,
             compute_loss_func=self.reduce_losses,
-            compute_metrics=compute_metrics,
+            compute_metrics=self.compute_metrics_by_recipe,
             preprocess_logits_for_metrics=_keep_logits,
             callbacks=[EarlyStoppingCallback(recipe.patience)] if eval_dataset is not None else None,
         )
@@ -141,6 +140,17 @@ class SignTrainer(Trainer):
         else:
             losses = F.cross_entropy(outputs["logits"].float(), labels, reduction="none")
         return losses.sum() / (len(losses) if num_items_in_batch is None else num_items_in_batch)
+
+    def compute_metrics_by_recipe(self, prediction: EvalPrediction) -> dict[str, float]:
+        """Computes `METRICS`, and the recipe's loss of the logits, by which the best checkpoint is chosen.
+
+        Not cross entropy: with smoothed or mixed targets it rewards a checkpoint from before the smoothing took hold.
+        Nor accuracy: on clips of known signers it soon reaches 1 and tells checkpoints apart no more.
+        """
+        logits, labels = torch.from_numpy(prediction.predictions), torch.from_numpy(prediction.label_ids)
+        targets = soft_targets(labels, logits.shape[-1])
+        recipe_loss = self.recipe.losses.classification(logits, targets).mean().item()
+        return {**compute_metrics(prediction), "recipe_loss": recipe_loss}
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Names the parameters with weight decay: matrices, but no norms, biases, gains or learned vectors."""

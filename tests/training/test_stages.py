@@ -61,6 +61,7 @@ def test_a_finished_stage_is_a_hub_folder_with_its_recipe_and_metrics(
     assert {"config.json", "model.safetensors", "preprocessor_config.json", "pipeline_slr.py"} <= names
     assert not {name for name in names if name.endswith((".bin", ".pt", ".pth", ".pkl"))}
     assert json.loads((best / "recipe.json").read_text()) == short.to_dict()
+    assert list(json.loads((best / "training_clips.json").read_text())) == ["train", "validation"]
     assert json.loads((best / "metrics.json").read_text()) == metrics
     assert not list(tmp_path.glob("checkpoint-*"))
 

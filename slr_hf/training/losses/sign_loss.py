@@ -36,14 +36,26 @@ class SignLoss:
         Returns:
             Float32 `(batch,)`.
         """
-        focus = {"gamma": self.focal_gamma, "label_smoothing": self.label_smoothing}
-        loss = focal_loss(outputs["logits"], targets, **focus)
+        loss = self.classification(outputs["logits"], targets)
         if self.auxiliary_weight:
+            focus = {"gamma": self.focal_gamma, "label_smoothing": self.label_smoothing}
             loss = loss + self.auxiliary_weight * auxiliary_loss(outputs["auxiliary_logits"], targets, **focus)
         if self.confidence_weight and outputs.confidence_logits is not None:
             confidence = confidence_loss(outputs.confidence_logits, outputs["logits"], targets)
             loss = loss + self.confidence_weight * confidence
         return loss
+
+    def classification(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Computes the focal loss of each clip alone.
+
+        Args:
+            logits: `(batch, num_labels)`.
+            targets: Probabilities `(batch, num_labels)`.
+
+        Returns:
+            Float32 `(batch,)`.
+        """
+        return focal_loss(logits, targets, gamma=self.focal_gamma, label_smoothing=self.label_smoothing)
 
 
 __all__ = ["SignLoss"]

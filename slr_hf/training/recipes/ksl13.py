@@ -10,9 +10,9 @@ from slr_hf.training.schedules import CyclicLRWithWarmup
 IT = Recipe(
     size="tiny",
     epochs=14,
-    patience=6,
+    patience=8,
     batch_size=64,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
     weight_decay=0.05,
     schedule=CyclicLRWithWarmup(warmup=0.1, num_cycles=2, peak_decay=0.5, floor=0.02),
     losses=SignLoss(focal_gamma=1.0, label_smoothing=0.1, auxiliary_weight=0.3, confidence_weight=0.1),
@@ -22,8 +22,8 @@ IT = Recipe(
 FT1 = replace(
     IT,
     epochs=5,
-    patience=3,
-    learning_rate=3e-4,
+    patience=5,
+    learning_rate=4e-4,
     schedule=CyclicLRWithWarmup(warmup=0.1, floor=0.02),
     augmentations=Augmentations(mix_up=MixUp(probability=0.0)),
 )
@@ -32,7 +32,7 @@ FT1 = replace(
 FT2 = replace(
     FT1,
     epochs=3,
-    patience=2,
+    patience=3,
     learning_rate=1e-4,
     losses=SignLoss(focal_gamma=0.0, label_smoothing=0.05, auxiliary_weight=0.1, confidence_weight=0.3),
 )
