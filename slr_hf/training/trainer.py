@@ -17,6 +17,7 @@ from slr_hf.data.collation import KeypointCollator
 from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.losses import soft_targets
+from slr_hf.training.metrics import cross_entropy, mean_class_accuracy, top_k_accuracy
 from slr_hf.training.recipes.recipe import Recipe
 
 #: What is measured on each split; `loss` is cross entropy.
@@ -175,13 +176,11 @@ def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
     The loss is computed here too, because Trainer's own is a mean of the means of batches.
     """
     logits, labels = torch.from_numpy(prediction.predictions), torch.from_numpy(prediction.label_ids)
-    right = (logits.argmax(dim=-1) == labels).double()
-    top5 = logits.topk(min(5, logits.shape[-1])).indices
     return {
-        "loss": F.cross_entropy(logits.float(), labels).item(),
-        "accuracy": right.mean().item(),
-        "top5_accuracy": (top5 == labels.unsqueeze(-1)).any(dim=-1).double().mean().item(),
-        "mean_class_accuracy": torch.stack([right[labels == label].mean() for label in labels.unique()]).mean().item(),
+        "loss": cross_entropy(logits, labels),
+        "accuracy": top_k_accuracy(logits, labels, 1),
+        "top5_accuracy": top_k_accuracy(logits, labels, 5),
+        "mean_class_accuracy": mean_class_accuracy(logits, labels),
     }
 
 

@@ -1,0 +1,123 @@
+"""Evaluates a model on landmark arrays.
+
+    python scripts/evaluate.py --model runs/ksl13/ft2/best --dataset ksl13.npz --held-out-session 2 --output evaluation
+
+OUTPUT/metrics.json holds top-1, top-5 and mean class accuracy, calibration error and AUROC of the confidence, the
+accuracy of each session and gloss, and the most frequent confusions. Only the clips that are asked for are evaluated;
+how many of them the model saw in training is part of the figures. The exit code is 2 where an argument or a file cannot
+be used.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+#: The exit code for arguments and files that cannot be used.
+UNUSABLE = 2
+
+logger = logging.getLogger("evaluate")
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of a saved model")
+    parser.add_argument("--dataset", required=True, nargs="+", type=Path, metavar="FILE.npz", help="landmark arrays")
+    parser.add_argument("--vocabulary", metavar="NAME", help="keep only the glosses of a vocabulary of slr_hf.data")
+    parser.add_argument("--held-out-session", metavar="NAME", help="only this session, such as ksl13-2 or just 2")
+    parser.add_argument(
+        "--held-out-fraction",
+        type=float,
+        default=0.0,
+        metavar="F",
+        help="only the last clips of each gloss; with --held-out-session, of the other files, beside that session",
+    )
+    parser.add_argument(
+        "--ignore-unknown-glosses", action="store_true", help="leave out clips of glosses that the model does not know"
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write metrics.json (default: the model)")
+    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="clips of a batch (default: 64)")
+    parser.add_argument("--device", default="cpu", help="where to compute (default: cpu)")
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    return parser.parse_args(arguments)
+
+
+def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
+    """Evaluates as the command line asks; writes and returns the figures."""
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    import numpy as np
+
+    from slr_hf.data import get_vocabulary, load_landmark_arrays, prepare_dataset, split
+    from slr_hf.model.modeling_slr import SLRForSignClassification
+    from slr_hf.model.processing_slr import KeypointProcessor
+    from slr_hf.training.evaluation import evaluate, match_labels
+    from slr_hf.training.stages import TRAINING_CLIPS, write_json
+
+    if not (options.model / "config.json").is_file():
+        raise ValueError(f"There is no model in {options.model}: it has no config.json.")
+    model = SLRForSignClassification.from_pretrained(options.model)
+    processor = KeypointProcessor.from_pretrained(options.model)
+    vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
+    dataset = load_landmark_arrays(
+        options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
+    )
+    if options.held_out_session is not None or options.held_out_fraction:
+        dataset = split(
+            dataset,
+            test_session=options.held_out_session,
+            test_fraction=options.held_out_fraction,
+            validation_fraction=0,
+        )["test"]
+    if options.ignore_unknown_glosses:
+        dataset = dataset.select(np.flatnonzero(match_labels(dataset, list(model.config.label2id)) >= 0))
+    evaluation = evaluate(model, processor, prepare_dataset(dataset, processor), options.batch_size, options.device)
+
+    record = options.model / TRAINING_CLIPS
+    seen = None
+    if record.is_file():
+        seen = [clip for clips in json.loads(record.read_text(encoding="utf-8")).values() for clip in clips]
+    metrics = evaluation.summary(seen)
+    if metrics["seen_in_training"]:
+        logger.warning(
+            "%d of the %d clips were seen in training, so these figures say little about new clips. Choose clips with "
+            "--held-out-session or --held-out-fraction.",
+            metrics["seen_in_training"],
+            metrics["clips"],
+        )
+    elif seen is None:
+        logger.warning("%s does not say which clips it was trained on (%s).", options.model, TRAINING_CLIPS)
+    write_json((options.output or options.model) / "metrics.json", metrics)
+    return metrics
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Evaluates; returns the exit code."""
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        metrics = evaluate_model(options)
+    except (OSError, ValueError) as error:
+        if options.debug:
+            raise
+        print(f"evaluate.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        return UNUSABLE
+    auroc = metrics["confidence"]["auroc"]
+    print(f"clips                {metrics['clips']}")
+    print(f"top-1                {metrics['top1']:.4f}")
+    print(f"top-5                {metrics['top5']:.4f}")
+    print(f"mean class accuracy  {metrics['mean_class_accuracy']:.4f}")
+    print(f"calibration error    {metrics['calibration_error']:.4f}")
+    print(f"confidence AUROC     {'-' if auroc is None else format(auroc, '.4f')}")
+    for session, figures in metrics["sessions"].items():
+        print(f"{session:<20} {figures['top1']:.4f} of {figures['clips']} clips")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

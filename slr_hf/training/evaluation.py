@@ -1,0 +1,169 @@
+"""Evaluation of a model on clips, and the figures that metrics.json holds."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from tqdm.auto import tqdm
+
+from slr_hf.data.collation import KeypointCollator
+from slr_hf.data.splits import read_column
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.metrics import (
+    calibration_error,
+    confidence_auroc,
+    cross_entropy,
+    mean_class_accuracy,
+    top_k_accuracy,
+)
+
+#: The most frequent confusions that a summary lists.
+_MOST_CONFUSIONS = 30
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model answered to each clip.
+
+    Args:
+        glosses: The model's glosses.
+        clip_ids: Names of the clips.
+        sessions: Recording session of each clip.
+        labels: Class index of each clip among the model's glosses, `(clips,)`.
+        logits: `(clips, num_labels)`.
+        confidence: Probability that the first answer is right, `(clips,)`.
+    """
+
+    glosses: list[str]
+    clip_ids: list[str]
+    sessions: list[str]
+    labels: torch.Tensor
+    logits: torch.Tensor
+    confidence: torch.Tensor
+
+    @property
+    def right(self) -> torch.Tensor:
+        """Whether the first answer is right: bool `(clips,)`."""
+        return self.logits.argmax(dim=-1) == self.labels
+
+    def summary(self, seen_clips: Iterable[str] | None = None) -> dict[str, Any]:
+        """Computes all figures.
+
+        Args:
+            seen_clips: Names of the clips that training saw; `None` where that is not known.
+
+        Returns:
+            What metrics.json holds: top-1, top-5 and mean class accuracy, cross entropy, calibration error, the
+            confidence's mean and AUROC; clips and top-1 of each session and gloss; the most frequent confusions; how
+            many of the clips were seen in training.
+        """
+        seen = None if seen_clips is None else set(seen_clips)
+        answers = self.logits.argmax(dim=-1).tolist()
+        wrong = Counter(
+            (self.glosses[label], self.glosses[answer])
+            for label, answer in zip(self.labels.tolist(), answers, strict=True)
+            if label != answer
+        )
+        return {
+            "clips": len(self.clip_ids),
+            "seen_in_training": None if seen is None else sum(clip in seen for clip in self.clip_ids),
+            "top1": top_k_accuracy(self.logits, self.labels, 1),
+            "top5": top_k_accuracy(self.logits, self.labels, 5),
+            "mean_class_accuracy": mean_class_accuracy(self.logits, self.labels),
+            "cross_entropy": cross_entropy(self.logits, self.labels),
+            "calibration_error": calibration_error(self.logits, self.labels),
+            "confidence": {
+                "mean": self.confidence.mean().item(),
+                "auroc": confidence_auroc(self.confidence, self.right),
+            },
+            "sessions": self._by(self.sessions),
+            "glosses": self._by([self.glosses[label] for label in self.labels.tolist()]),
+            "confusions": [
+                {"gloss": gloss, "answer": answer, "clips": count}
+                for (gloss, answer), count in wrong.most_common(_MOST_CONFUSIONS)
+            ],
+        }
+
+    def _by(self, names: list[str]) -> dict[str, dict[str, Any]]:
+        """Clips and top-1 accuracy of each name."""
+        array, right = np.asarray(names), self.right.numpy()
+        return {
+            name: {"clips": int((array == name).sum()), "top1": float(right[array == name].mean())}
+            for name in np.unique(array).tolist()
+        }
+
+
+def match_labels(dataset: Dataset, glosses: list[str]) -> np.ndarray:
+    """Finds the class index of each clip's gloss among the glosses of a model, by name.
+
+    Args:
+        dataset: Clips with the column `label`.
+        glosses: The model's glosses.
+
+    Returns:
+        Int64 `(clips,)`; -1 where the model does not know the gloss.
+    """
+    index = {gloss: number for number, gloss in enumerate(glosses)}
+    table = np.array([index.get(gloss, -1) for gloss in dataset.features["label"].names], dtype=np.int64)
+    return table[read_column(dataset, "label")]
+
+
+def evaluate(
+    model: SLRForSignClassification,
+    processor: KeypointProcessor,
+    dataset: Dataset,
+    batch_size: int = 64,
+    device: str | torch.device = "cpu",
+) -> Evaluation:
+    """Lets a model answer all clips, with progress.
+
+    Args:
+        model: The classifier.
+        processor: The processor that is saved beside it.
+        dataset: Clips of `prepare_dataset`, whose glosses the model knows.
+        batch_size: Clips of a batch.
+        device: Where to compute.
+
+    Raises:
+        ValueError: If there is no clip, or the model does not know a gloss.
+    """
+    names: Any = model.config.id2label or {}
+    glosses = [str(names[index]) for index in range(len(names))]
+    if not len(dataset):
+        raise ValueError("There is no clip to evaluate. Choose another session or fraction.")
+    labels = match_labels(dataset, glosses)
+    unknown = np.unique(read_column(dataset, "label")[labels < 0])
+    if len(unknown):
+        missing = dataset.features["label"].int2str(unknown.tolist())
+        raise ValueError(f"The model does not know the glosses {missing}. Leave their clips out.")
+
+    collate = KeypointCollator(processor)
+    model.to(device).eval()  # type: ignore[arg-type]
+    logits, confidence = [], []
+    for start in tqdm(range(0, len(dataset), batch_size), desc="Evaluating", unit="batch"):
+        rows = [dataset[index] for index in range(start, min(start + batch_size, len(dataset)))]
+        batch = collate(rows)
+        batch.pop("labels")
+        with torch.inference_mode():
+            outputs = model(**processor.finish({name: value.to(device) for name, value in batch.items()}))
+        logits.append(outputs.logits.float().cpu())
+        if outputs.confidence_logits is None:
+            confidence.append(logits[-1].softmax(dim=-1).amax(dim=-1))
+        else:
+            confidence.append(outputs.confidence_logits.float().sigmoid().cpu())
+    return Evaluation(
+        glosses=glosses,
+        clip_ids=read_column(dataset, "clip_id").astype(np.str_).tolist(),
+        sessions=read_column(dataset, "session").astype(np.str_).tolist(),
+        labels=torch.from_numpy(labels),
+        logits=torch.cat(logits),
+        confidence=torch.cat(confidence),
+    )
+
+
+__all__ = ["Evaluation", "evaluate", "match_labels"]

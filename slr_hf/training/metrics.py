@@ -1,0 +1,75 @@
+"""Figures of merit, each from logits and class indices."""
+
+import torch
+from torch.nn import functional as F
+from torchmetrics.functional.classification import binary_auroc, multiclass_calibration_error
+
+#: Bins of the calibration error.
+_BINS = 15
+
+
+def top_k_accuracy(logits: torch.Tensor, labels: torch.Tensor, k: int = 1) -> float:
+    """The share of clips whose gloss is among the k best answers.
+
+    Args:
+        logits: `(clips, num_labels)`.
+        labels: Class indices `(clips,)`.
+        k: Answers that count; at most all.
+    """
+    best = logits.topk(min(k, logits.shape[-1]), dim=-1).indices
+    return (best == labels.unsqueeze(-1)).any(dim=-1).double().mean().item()
+
+
+def mean_class_accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """The mean of the glosses' accuracies, so that rare glosses count as much as frequent ones.
+
+    Args:
+        logits: `(clips, num_labels)`.
+        labels: Class indices `(clips,)`; glosses without clips do not count.
+    """
+    right = (logits.argmax(dim=-1) == labels).double()
+    return torch.stack([right[labels == label].mean() for label in labels.unique()]).mean().item()
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """The mean negative logarithm of the right gloss's probability.
+
+    Args:
+        logits: `(clips, num_labels)`.
+        labels: Class indices `(clips,)`.
+    """
+    return F.cross_entropy(logits.float(), labels).item()
+
+
+def calibration_error(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """How far the best answer's probability is from how often it is right (Guo et al. 2017, arXiv 1706.04599).
+
+    Args:
+        logits: `(clips, num_labels)`.
+        labels: Class indices `(clips,)`.
+
+    Returns:
+        The expected calibration error over 15 bins, from 0 to 1.
+    """
+    probabilities = logits.float().softmax(dim=-1)
+    if probabilities.shape[-1] == 1:
+        return 0.0
+    return multiclass_calibration_error(probabilities, labels, probabilities.shape[-1], n_bins=_BINS).item()
+
+
+def confidence_auroc(confidence: torch.Tensor, right: torch.Tensor) -> float | None:
+    """How well the confidence tells right from wrong answers: the area under the ROC curve.
+
+    Args:
+        confidence: `(clips,)`, larger is surer.
+        right: Bool `(clips,)`, whether the first answer is right.
+
+    Returns:
+        From 0 to 1, 0.5 by chance; `None` where all answers are right or all are wrong.
+    """
+    if bool(right.all()) or not bool(right.any()):
+        return None
+    return binary_auroc(confidence.float(), right.long()).item()
+
+
+__all__ = ["calibration_error", "confidence_auroc", "cross_entropy", "mean_class_accuracy", "top_k_accuracy"]
