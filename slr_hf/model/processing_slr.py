@@ -21,11 +21,17 @@ from .landmarks_slr import (
 
 logger = logging.get_logger(__name__)
 
+#: One clip: keypoints `(frames, points, 3)`, part_mask bool `(frames, parts)`, positions `(frames,)`.
+Clip = dict[str, np.ndarray]
+
 #: Width of the shoulders in palm lengths (wrist to knuckles), to find the signer's unit where only hands are seen.
 SHOULDERS_IN_PALMS = 4.0
 
 #: The smallest deviation that a coordinate is divided by, in shoulder widths (points of a hand: in hand sizes).
 SMALLEST_DEVIATION = 0.1
+
+#: Shoulders or signers smaller than this share of the frame's height are taken for a mistake of the detector.
+_SMALLEST_UNIT = 1e-3
 
 
 class KeypointProcessor(FeatureExtractionMixin):
@@ -172,7 +178,7 @@ class KeypointProcessor(FeatureExtractionMixin):
             raise ValueError(f"`return_tensors` must be 'pt' or 'np', but is {return_tensors!r}.")
         return BatchFeature(finished)
 
-    def prepare(self, landmarks: Landmarks | np.ndarray, mirror: bool = False) -> dict[str, np.ndarray]:
+    def prepare(self, landmarks: Landmarks | np.ndarray, mirror: bool = False) -> Clip:
         """Does steps 1 to 5 for one clip.
 
         Args:
@@ -203,28 +209,23 @@ class KeypointProcessor(FeatureExtractionMixin):
         positions = np.arange(len(keypoints), dtype=np.float32)
         if landmarks.fps is not None:
             positions *= self.frame_rate / landmarks.fps
-        part_mask = self.find_parts(keypoints)
-
+        clip = {"keypoints": keypoints, "part_mask": self.find_parts(keypoints), "positions": positions}
         if self.do_drop_handless_frames:
-            keypoints, part_mask, positions = self.drop_handless_frames(keypoints, part_mask, positions)
+            clip = self.drop_handless_frames(clip)
         if self.do_interpolate_gaps:
-            keypoints, part_mask = self.interpolate_gaps(keypoints, part_mask, positions)
+            clip = self.interpolate_gaps(clip)
         if self.do_correct_aspect:
-            keypoints = self.correct_aspect(keypoints, landmarks.width, landmarks.height)
+            clip = self.correct_aspect(clip, landmarks.width, landmarks.height)
         if self.do_normalize:
-            keypoints = self.normalize_to_signer(keypoints, part_mask)
-        keypoints = np.where(self._by_point(part_mask), keypoints[:, : self.num_points], 0)
-        if self.do_resample and len(keypoints) > self.input_size:
-            keypoints, part_mask, positions = self.resample(keypoints, part_mask, positions)
-        return {
-            "keypoints": keypoints.astype(np.float32),
-            "part_mask": part_mask,
-            "positions": positions.astype(np.float32),
-        }
+            clip = self.normalize_to_signer(clip)
+        clip["keypoints"] = np.where(
+            self._by_point(clip["part_mask"]), clip["keypoints"][:, : self.num_points], np.float32(0)
+        )
+        if self.do_resample and len(clip["positions"]) > self.input_size:
+            clip = self.resample(clip)
+        return clip
 
-    def pad(
-        self, clips: Sequence[dict[str, np.ndarray]], padding: bool | str = True, return_tensors: str = "pt"
-    ) -> BatchFeature:
+    def pad(self, clips: Sequence[Clip], padding: bool | str = True, return_tensors: str = "pt") -> BatchFeature:
         """Joins prepared clips into a batch.
 
         Args:
@@ -282,7 +283,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         seen = part_mask.repeat_interleave(sizes, dim=-1, output_size=self.num_points)
         return {**batch, "keypoints": keypoints * seen.unsqueeze(-1).to(keypoints.dtype), "part_mask": part_mask}
 
-    def fit(self, clips: Iterable[dict[str, np.ndarray]], batch_size: int = 256) -> None:
+    def fit(self, clips: Iterable[Clip], batch_size: int = 256) -> None:
         """Sets `mean` and `std` from the prepared clips of a training set.
 
         Args:
@@ -296,7 +297,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         count = np.zeros((self.num_points, 1))
         total = np.zeros((self.num_points, self.num_channels))
         squares = np.zeros_like(total)
-        pending: list[dict[str, np.ndarray]] = []
+        pending: list[Clip] = []
 
         def add() -> None:
             batch = self.finish(dict(self.pad(pending)))
@@ -334,41 +335,19 @@ class KeypointProcessor(FeatureExtractionMixin):
         seen = ~np.isnan(keypoints[..., :2]).any(axis=-1)
         return np.stack([seen[:, columns].all(axis=1) for columns in self.part_slices], axis=1)
 
-    def drop_handless_frames(
-        self, keypoints: np.ndarray, part_mask: np.ndarray, positions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Keeps the frames in which a hand is seen; the positions keep their true times.
-
-        Args:
-            keypoints: `(frames, points, 3)`.
-            part_mask: `(frames, parts)`.
-            positions: `(frames,)`.
-
-        Returns:
-            The three of the kept frames; all frames where none has a hand.
-        """
+    def drop_handless_frames(self, clip: Clip) -> Clip:
+        """Keeps the frames in which a hand is seen, with their true times; all frames where none has a hand."""
         if not self.hand_indices:
-            return keypoints, part_mask, positions
-        kept = part_mask[:, self.hand_indices].any(axis=1)
+            return clip
+        kept = clip["part_mask"][:, self.hand_indices].any(axis=1)
         if not kept.any():
             logger.warning_once("A clip shows no hand in any frame. It is kept whole, but no sign can be read from it.")
-            return keypoints, part_mask, positions
-        return keypoints[kept], part_mask[kept], positions[kept]
+            return clip
+        return {name: values[kept] for name, values in clip.items()}
 
-    def interpolate_gaps(
-        self, keypoints: np.ndarray, part_mask: np.ndarray, positions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Fills gaps of a part, in time, between the frames on both sides that are at most `max_gap` apart.
-
-        Args:
-            keypoints: `(frames, points, 3)`.
-            part_mask: `(frames, parts)`.
-            positions: `(frames,)`.
-
-        Returns:
-            Keypoints and part mask with the gaps filled.
-        """
-        keypoints, part_mask = keypoints.copy(), part_mask.copy()
+    def interpolate_gaps(self, clip: Clip) -> Clip:
+        """Fills gaps of a part, in time, between the frames on both sides that are at most `max_gap` apart."""
+        keypoints, part_mask, positions = clip["keypoints"].copy(), clip["part_mask"].copy(), clip["positions"]
         for index, columns in enumerate(self.part_slices):
             seen = np.flatnonzero(part_mask[:, index])
             missing = np.flatnonzero(~part_mask[:, index])
@@ -383,46 +362,40 @@ class KeypointProcessor(FeatureExtractionMixin):
             share = share[:, None, None].astype(keypoints.dtype)
             keypoints[missing, columns] = (1 - share) * keypoints[before, columns] + share * keypoints[after, columns]
             part_mask[missing, index] = True
-        return keypoints, part_mask
+        return {**clip, "keypoints": keypoints, "part_mask": part_mask}
 
-    def correct_aspect(self, keypoints: np.ndarray, width: int, height: int) -> np.ndarray:
+    def correct_aspect(self, clip: Clip, width: int, height: int) -> Clip:
         """Brings x, y and z to one unit, the height of the frame.
 
         Args:
-            keypoints: `(frames, points, 3)`, x and z as fractions of the width, y of the height.
+            clip: A clip with x and z as fractions of the frame's width and y of its height.
             width: Width of the frame in pixels.
             height: Height of the frame in pixels.
-
-        Returns:
-            Keypoints of the same shape.
         """
         aspect = width / height
-        return keypoints * np.array([aspect, 1, aspect], keypoints.dtype)
+        return {**clip, "keypoints": clip["keypoints"] * np.array([aspect, 1, aspect], np.float32)}
 
-    def normalize_to_signer(self, keypoints: np.ndarray, part_mask: np.ndarray) -> np.ndarray:
+    def normalize_to_signer(self, clip: Clip) -> Clip:
         """Moves the origin between the shoulders and makes the shoulder width the unit.
 
         Both are medians over the clip, so that single bad frames do not matter and the signer's own movement stays.
-        Where no shoulders are seen, the unit comes from the size of the hands, else from the extent of all points,
-        and the origin is the median of all points.
+        Where no shoulders are seen, the unit comes from the size of the hands, else from the extent of all points, and
+        the origin is the median of all points.
 
         Args:
-            keypoints: `(frames, points + 2, 3)`; the last two columns are the shoulders.
-            part_mask: `(frames, parts)`.
-
-        Returns:
-            Keypoints of the same shape.
+            clip: A clip with the shoulders as its last two columns of keypoints.
         """
+        keypoints, part_mask = clip["keypoints"], clip["part_mask"]
         left, right = keypoints[:, -2], keypoints[:, -1]
         both = ~np.isnan(left[:, :2] + right[:, :2]).any(axis=1)
         if both.any():
             unit = float(np.median(np.linalg.norm(left[both, :2] - right[both, :2], axis=1)))
             origin = np.median((left[both, :2] + right[both, :2]) / 2, axis=0)
-            if unit > 1e-3:
-                return self._place(keypoints, origin, unit)
+            if unit > _SMALLEST_UNIT:
+                return {**clip, "keypoints": self._place(keypoints, origin, unit)}
         points = keypoints[:, : self.num_points, :2][self._by_point(part_mask)[..., 0]]
         if not len(points):
-            return keypoints
+            return clip
         palms = [
             np.linalg.norm(hand[:, part["span"], :2] - hand[:, [part["anchor"]], :2], axis=-1).mean(axis=1)
             for index in self.hand_indices
@@ -431,32 +404,26 @@ class KeypointProcessor(FeatureExtractionMixin):
         palm = np.concatenate(palms) if palms else np.empty(0)
         extent = np.percentile(points, 95, axis=0) - np.percentile(points, 5, axis=0)
         unit = SHOULDERS_IN_PALMS * float(np.median(palm)) if len(palm) else float(extent.max())
-        return self._place(keypoints, np.median(points, axis=0), max(unit, 1e-3))
+        origin = np.median(points, axis=0)
+        return {**clip, "keypoints": self._place(keypoints, origin, max(unit, _SMALLEST_UNIT))}
 
-    def resample(
-        self, keypoints: np.ndarray, part_mask: np.ndarray, positions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def resample(self, clip: Clip) -> Clip:
         """Averages a long clip down to `input_size` frames, each the mean of an equal share of the clip.
 
         Missing parts do not enter the mean; a part is missing where it is missing in the whole share.
-
-        Args:
-            keypoints: `(frames, points, 3)`.
-            part_mask: `(frames, parts)`.
-            positions: `(frames,)`.
-
-        Returns:
-            The three with `input_size` frames.
         """
-        frames, size = len(keypoints), self.input_size
+        frames, size = len(clip["positions"]), self.input_size
         edges = np.arange(size + 1) * (frames / size)
         start = np.maximum(edges[:-1, None], np.arange(frames))
         end = np.minimum(edges[1:, None], np.arange(1, frames + 1))
         share = np.maximum(end - start, 0).astype(np.float32)
-        weight = self._by_point(share @ part_mask.astype(np.float32))
-        total = np.tensordot(share, np.where(self._by_point(part_mask), keypoints, 0), axes=1)
-        resampled = np.where(weight > 0, total / np.maximum(weight, 1e-6), 0)
-        return resampled, share @ part_mask.astype(np.float32) > 0, share @ positions / share.sum(axis=1)
+        seen = share @ clip["part_mask"].astype(np.float32)
+        total = np.tensordot(share, clip["keypoints"], axes=1)  # missing points are 0
+        return {
+            "keypoints": total / np.maximum(self._by_point(seen), 1e-6),
+            "part_mask": seen > 0,
+            "positions": (share @ clip["positions"] / share.sum(axis=1)).astype(np.float32),
+        }
 
     def add_shapes(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:
         """Puts each point's place within the shape of its part beside its place in the signer's frame.

@@ -247,6 +247,11 @@ class TestTime:
         np.testing.assert_allclose(averaged["keypoints"][1, RIGHT_COLUMNS], expected, atol=1e-5)
         assert averaged["part_mask"][:, 2].tolist() == [True, True, True, False]
 
+    def test_dropped_frames_do_not_make_a_clip_long(self):
+        processor = KeypointProcessor(input_size=8)
+        prepared = processor.prepare(clip(12, lost={LEFT_HAND: every(6), RIGHT_HAND: every(6)}))
+        assert prepared["positions"].tolist() == [6, 7, 8, 9, 10, 11]
+
     def test_ten_thousand_frames(self):
         prepared = KeypointProcessor().prepare(clip(10_000))
         assert prepared["keypoints"].shape == (128, 87, 3)
