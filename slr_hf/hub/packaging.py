@@ -1,6 +1,5 @@
 """A trained model as the folder that is published: model, code, records and card."""
 
-import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,9 +10,8 @@ from datasets import Dataset
 from slr_hf.data.sources import SOURCES
 from slr_hf.data.splits import read_column
 from slr_hf.hub.model_card import render_model_card
-from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
-from slr_hf.training.stages import TRAINING_CLIPS
+from slr_hf.training.stages import TRAINING_CLIPS, write_json
 
 #: Kept from the folder of a finished stage: its hyper-parameters, and the clips that it saw.
 _RECORDS = ("recipe.json", TRAINING_CLIPS)
@@ -71,16 +69,15 @@ def package_model(
     model, output = Path(model), Path(output)
     if not (model / "config.json").is_file():
         raise FileNotFoundError(f"There is no model in {model}. Pass the folder `best` of a finished stage.")
-    unfinished = output.with_name(f".{output.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
     # Loaded and saved, so that the code is today's.
     pipeline = SignRecognitionPipeline.from_pretrained(model, device="cpu")
+    card = render_model_card(template, pipeline.model, metrics, name, repository, glosses, sources, held_out)
+    unfinished = output.with_name(f".{output.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
     pipeline.save_pretrained(unfinished)
     for record in _RECORDS:
         shutil.copyfile(model / record, unfinished / record)
-    (unfinished / "metrics.json").write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    classifier: SLRForSignClassification = pipeline.model
-    card = render_model_card(template, classifier, metrics, name, repository, glosses, sources, held_out)
+    write_json(unfinished / "metrics.json", metrics)
     card.save(unfinished / "README.md")
     shutil.rmtree(output, ignore_errors=True)
     unfinished.replace(output)

@@ -1,0 +1,96 @@
+"""A trained model as the folder that is published."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slr_hf.data import load_landmark_arrays
+from slr_hf.data.sources import SOURCES
+from slr_hf.hub.packaging import glosses_by_language, package_model
+from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+
+METRICS = {
+    "clips": 650,
+    "top1": 0.9123,
+    "top5": 0.9985,
+    "mean_class_accuracy": 0.9,
+    "calibration_error": 0.0456,
+    "confidence": {"mean": 0.9, "auroc": None},
+    "sessions": {"ksl13-2": {"clips": 650, "top1": 0.9123}},
+}
+
+
+@pytest.fixture
+def trained(model_dir: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "best"
+    shutil.copytree(model_dir, folder)
+    (folder / "recipe.json").write_text('{"epochs": 3}')
+    (folder / "training_clips.json").write_text('{"train": ["a"], "validation": []}')
+    return folder
+
+
+def package(model: Path, output: Path, repository: Path, **changes) -> Path:
+    arguments = {
+        "metrics": METRICS,
+        "name": "a model",
+        "repository": "user/model",
+        "glosses": {"American Sign Language": ["hello", "doctor"]},
+        "sources": ["ksl13", "asl11"],
+        "held_out": "Session 2 was held out.",
+    }
+    return package_model(model, output, repository / "model_card.md", **{**arguments, **changes})
+
+
+def test_the_folder_loads_and_keeps_its_records(trained, repository, tmp_path):
+    folder = package(trained, tmp_path / "published", repository)
+    recognize = SignRecognitionPipeline.from_pretrained(folder, device="cpu")
+    assert "doctor" in recognize.model.config.label2id
+    assert json.loads((folder / "recipe.json").read_text()) == {"epochs": 3}
+    assert json.loads((folder / "metrics.json").read_text()) == METRICS
+
+
+def test_the_card_tells_figures_signs_and_licences(trained, repository, tmp_path):
+    card = (package(trained, tmp_path / "published", repository) / "README.md").read_text()
+    _, metadata, text = card.split("---\n", 2)
+    facts = yaml.safe_load(metadata)
+    assert facts["license"] == "apache-2.0"
+    assert facts["language"] == ["ase", "kvk"]
+    assert facts["pipeline_tag"] == "video-classification"
+    assert facts["model-index"][0]["results"][0]["metrics"][0]["value"] == 0.9123
+    assert "American Sign Language: hello, doctor." in text
+    assert "| all held out | 650 | 0.912 | 0.999 | 0.900 | 0.046 | - |" in text
+    for source in ("ksl13", "asl11"):
+        assert SOURCES[source].url in text
+    assert "{{" not in text
+    assert "{%" not in text
+
+
+def test_an_older_folder_is_replaced_whole(trained, repository, tmp_path):
+    output = tmp_path / "published"
+    output.mkdir()
+    (output / "left_over.txt").write_text("old")
+    assert not (package(trained, output, repository) / "left_over.txt").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_data_without_a_known_licence_is_refused(trained, repository, tmp_path):
+    with pytest.raises(ValueError, match=r"my_signs.*sources\.py"):
+        package(trained, tmp_path / "published", repository, sources=["my_signs"])
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_a_folder_without_a_model_is_refused(repository, tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no model"):
+        package(tmp_path, tmp_path / "published", repository)
+
+
+@pytest.mark.integration
+def test_glosses_are_listed_by_language(data_dir):
+    dataset = load_landmark_arrays([data_dir / "ksl13.npz", data_dir / "asl11.npz"])
+    languages = glosses_by_language(dataset)
+    assert list(languages) == ["American Sign Language", "Korean Sign Language"]
+    assert len(languages["Korean Sign Language"]) == 13
+    assert len(languages["American Sign Language"]) == 11
