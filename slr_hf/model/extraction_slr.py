@@ -1,7 +1,8 @@
 """Video to landmarks, with MediaPipe Holistic."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -34,7 +35,7 @@ class VideoInfo:
     """What a video file says of itself.
 
     Args:
-        fps: Mean frames per second, or `None` where unknown.
+        fps: Frames per second as the file states or FFmpeg guesses them, or `None`.
         width: Width in pixels of an upright frame.
         height: Height in pixels of an upright frame.
         frames: The number of frames the file announces, or `None`.
@@ -68,7 +69,7 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
         return VideoInfo(float(rate) if rate else None, width, height, stream.frames or None)
 
 
-def read_frames(path: str | os.PathLike[str], frame_size: int) -> Iterator[TimedFrame]:
+def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[TimedFrame, None, None]:
     """Decodes a video frame by frame, upright; one frame is in memory at a time.
 
     Args:
@@ -101,7 +102,8 @@ class HolisticExtractor:
     Args:
         model_path: Bundle of landmark models; `resolve_landmarker` finds one when left out.
         frame_size: Pixels of the shorter side of the frames that the landmarker sees; larger ones are scaled down.
-            At 640 as many faces, bodies and hands are found as without scaling; below 540 fewer.
+            On 720p clips, the shares of frames in which face, body and hands are found change by at most 0.05 at 640,
+            and by up to 0.16 at 480, which saves little time.
         min_confidence: Confidence below which a detection does not count, from 0 to 1.
 
     Example:
@@ -135,7 +137,7 @@ class HolisticExtractor:
         Args:
             source: A video file, an array `(frames, height, width, 3)` or an iterable of frames `(height, width, 3)`;
                 frames are RGB and uint8.
-            fps: Frames a second of given frames; a file knows its own.
+            fps: Frames a second of given frames; in a file, the frames carry their times.
             progress: Called after each frame.
 
         Returns:
@@ -144,11 +146,12 @@ class HolisticExtractor:
 
         Raises:
             VideoError: If a file cannot be read as a video.
-            ValueError: If there is no frame, or a frame is not RGB and uint8.
+            ValueError: If there is no frame, a frame is not RGB and uint8, or `fps` is not positive.
             LandmarkerError: If the landmark models are missing or unusable.
             ImportError: If mediapipe or PyAV is not installed.
         """
-        frames: Iterable[TimedFrame]
+        if fps is not None and not fps > 0:
+            raise ValueError(f"`fps` must be positive, but is {fps}. Leave it out where it is unknown.")
         if isinstance(source, str | os.PathLike):
             info = probe_video(source)
             frames = read_frames(source, self.frame_size)
@@ -161,17 +164,20 @@ class HolisticExtractor:
             _check_frame(first)
             info = VideoInfo(fps, first.shape[1], first.shape[0], total)
             frames = self._shrunk(chain([first], pictures))
-        found = self._detect(frames, info, progress)
-        return Landmarks(found, fps=info.fps, width=info.width, height=info.height)
+        with closing(frames):
+            found, times = self._detect(frames, info, progress)
+        return Landmarks(found, fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
 
-    def _shrunk(self, pictures: Iterable[np.ndarray]) -> Iterator[TimedFrame]:
+    def _shrunk(self, pictures: Iterable[np.ndarray]) -> Generator[TimedFrame, None, None]:
         for picture in pictures:
             _check_frame(picture)
             height, width = picture.shape[:2]
             yield None, _resized(picture, *_scaled(width, height, self.frame_size))
 
-    def _detect(self, frames: Iterable[TimedFrame], info: VideoInfo, progress: Progress | None) -> np.ndarray:
-        """Runs the landmarker over all frames: float32 `(frames, 543, 3)`."""
+    def _detect(
+        self, frames: Iterable[TimedFrame], info: VideoInfo, progress: Progress | None
+    ) -> tuple[np.ndarray, list[float]]:
+        """Runs the landmarker over all frames: float32 `(frames, 543, 3)`, and the times that are known."""
         try:
             import mediapipe as mp
             from mediapipe.tasks.python.core.base_options import BaseOptions
@@ -189,6 +195,7 @@ class HolisticExtractor:
             min_hand_landmarks_confidence=self.min_confidence,
         )
         found: list[np.ndarray] = []
+        times: list[float] = []
         timestamp, shape = -1, None
         with HolisticLandmarker.create_from_options(options) as landmarker:
             for index, (time, picture) in enumerate(frames):
@@ -196,13 +203,16 @@ class HolisticExtractor:
                 shape = shape or picture.shape
                 if picture.shape != shape:
                     picture = _resized(picture, shape[1], shape[0])
-                seconds = index / (info.fps or _ASSUMED_FPS) if time is None else time
-                timestamp = max(timestamp + 1, round(seconds * 1000))  # must rise
+                if time is None:
+                    time = index / (info.fps or _ASSUMED_FPS)
+                else:
+                    times.append(time)
+                timestamp = max(timestamp + 1, round(time * 1000))  # must rise
                 image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
                 found.append(_coordinates(landmarker.detect_for_video(image, timestamp)))
                 if progress is not None:
                     progress(index + 1, info.frames)
-        return np.stack(found)
+        return np.stack(found), times
 
 
 def _coordinates(result: Any) -> np.ndarray:
@@ -216,9 +226,18 @@ def _coordinates(result: Any) -> np.ndarray:
     return coordinates
 
 
+def _mean_rate(times: list[float]) -> float | None:
+    """Frames per second of frames shown at these times.
+
+    What browsers record from a webcam comes at an uneven rate, of which the file states nothing or a wish.
+    """
+    return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else None
+
+
 def _check_frame(picture: np.ndarray) -> None:
-    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        found = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+    is_array = isinstance(picture, np.ndarray)
+    if not is_array or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:
+        found = f"{picture.dtype} {picture.shape}" if is_array else type(picture).__name__
         raise ValueError(f"A frame must be RGB, uint8 of the shape (height, width, 3), but is {found}.")
 
 
@@ -271,6 +290,9 @@ def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Itera
         if not count:
             raise VideoError(f"{path} cannot be decoded ({error}). Record or export it again.") from error
         logger.warning("%s is damaged after %d frames (%s). The rest is left out.", path, count, error)
+    else:
+        if count < stream.frames:
+            logger.warning("%s announces %d frames, but only %d can be decoded.", path, stream.frames, count)
 
 
 __all__ = ["HolisticExtractor", "Progress", "VideoError", "VideoInfo", "probe_video", "read_frames"]

@@ -12,7 +12,7 @@ from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations.batch import Batch, Layout
 from slr_hf.training.augmentations.mixing import MixUp
 from slr_hf.training.augmentations.parts import HandLoss, Mirror, PartDropout
-from slr_hf.training.augmentations.space import Noise, Rotation, Scaling, Shift
+from slr_hf.training.augmentations.space import HandDistortion, Noise, Rotation, Scaling, Shift
 from slr_hf.training.augmentations.time import FrameDrop, TemporalCrop, TimeWarp
 
 
@@ -26,6 +26,7 @@ class Augmentations:
     rotation: Rotation = field(default_factory=Rotation)
     scaling: Scaling = field(default_factory=Scaling)
     shift: Shift = field(default_factory=Shift)
+    hand_distortion: HandDistortion = field(default_factory=HandDistortion)
     mirror: Mirror = field(default_factory=Mirror)
     hand_loss: HandLoss = field(default_factory=HandLoss)
     part_dropout: PartDropout = field(default_factory=PartDropout)
@@ -63,6 +64,7 @@ __all__ = [
     "Augmentations",
     "Batch",
     "FrameDrop",
+    "HandDistortion",
     "HandLoss",
     "Layout",
     "Mirror",

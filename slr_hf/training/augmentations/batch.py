@@ -20,6 +20,8 @@ class Layout:
     Args:
         sizes: Points of each part.
         hands: Indices of the parts that are hands.
+        patches: For each point, the number of its patch; a finger is a patch.
+        origins: For each point of a hand, the column of its wrist; for other points, their own column.
         mirrored_points: For each point, the column that a mirror puts in its place.
         mirrored_parts: For each part likewise.
         input_size: The largest number of frames of a clip.
@@ -27,6 +29,8 @@ class Layout:
 
     sizes: tuple[int, ...]
     hands: tuple[int, ...]
+    patches: tuple[int, ...]
+    origins: tuple[int, ...]
     mirrored_points: tuple[int, ...]
     mirrored_parts: tuple[int, ...]
     input_size: int
@@ -40,12 +44,46 @@ class Layout:
         """
         points, parts = mirror_order(processor.parts)
         sizes = tuple(len(part["points"]) for part in processor.parts)
-        return cls(sizes, tuple(processor.hand_indices), tuple(points), tuple(parts), processor.input_size)
+        patches, origins = [0] * sum(sizes), list(range(sum(sizes)))
+        number = 0
+        for part, columns in zip(processor.parts, processor.part_slices, strict=True):
+            for patch in part["patches"]:
+                for offset in patch:
+                    patches[columns.start + offset] = number
+                number += 1
+            if part.get("anchor") is not None:
+                origins[columns] = [columns.start + part["anchor"]] * sizes[processor.parts.index(part)]
+        return cls(
+            sizes=sizes,
+            hands=tuple(processor.hand_indices),
+            patches=tuple(patches),
+            origins=tuple(origins),
+            mirrored_points=tuple(points),
+            mirrored_parts=tuple(parts),
+            input_size=processor.input_size,
+        )
 
     def by_point(self, values: torch.Tensor) -> torch.Tensor:
         """Spreads values of parts `(..., parts)` over their points: `(..., points, 1)`."""
         sizes = torch.tensor(self.sizes, device=values.device)
         return values.repeat_interleave(sizes, dim=-1, output_size=sum(self.sizes)).unsqueeze(-1)
+
+
+def check_ranges(augmentation: object, **ranges: tuple[float, float]) -> None:
+    """Checks the strengths of an augmentation.
+
+    Args:
+        augmentation: The augmentation.
+        **ranges: For each of its fields, the lowest and the highest value; for both ends where the field is a range.
+
+    Raises:
+        ValueError: If a field is out of its range.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(augmentation, name)
+        if not all(low <= end <= high for end in (value if isinstance(value, tuple) else (value,))):
+            place = f"{type(augmentation).__name__}.{name}"
+            raise ValueError(f"`{place}` must lie between {low:g} and {high:g}, but is {value}.")
 
 
 def draw(batch: Batch, low: float, high: float, *shape: int) -> torch.Tensor:
@@ -84,8 +122,9 @@ def gather_frames(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     Returns:
         `(batch, new frames, ...)`.
     """
-    expanded = index.view(*index.shape, *[1] * (values.dim() - 2))
-    return values.gather(1, expanded.expand(*index.shape, *values.shape[2:]))
+    # Whole frames by `index_select`: ten times as fast as `gather`, which goes number by number.
+    rows = index + values.shape[1] * torch.arange(len(values), device=values.device)[:, None]
+    return values.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, index.shape)
 
 
 def with_lengths(batch: Batch, counts: torch.Tensor) -> Batch:
@@ -101,4 +140,4 @@ def with_lengths(batch: Batch, counts: torch.Tensor) -> Batch:
     }
 
 
-__all__ = ["Batch", "Layout", "choose", "draw", "gather_frames", "lengths", "with_lengths"]
+__all__ = ["Batch", "Layout", "check_ranges", "choose", "draw", "gather_frames", "lengths", "with_lengths"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from slr_hf.training.augmentations.batch import Batch, Layout, choose
+from slr_hf.training.augmentations.batch import Batch, Layout, check_ranges, choose
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,16 @@ class MixUp:
     Args:
         probability: Share of the clips that are changed.
         alpha: Both parameters of the beta distribution of the weight; small values mix little.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.3
     alpha: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), alpha=(0.01, 100))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Mixes a batch, whose labels must be soft targets."""

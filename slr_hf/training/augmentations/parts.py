@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from slr_hf.training.augmentations.batch import Batch, Layout, choose, draw, lengths
+from slr_hf.training.augmentations.batch import Batch, Layout, check_ranges, choose, draw, lengths
 
 
 @dataclass(frozen=True)
@@ -13,16 +13,23 @@ class Mirror:
 
     Args:
         probability: Share of the clips that are changed.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Mirrors a batch."""
         chosen = choose(batch, self.probability)
         keypoints, part_mask = batch["keypoints"], batch["part_mask"]
         flip = keypoints.new_tensor([-1, 1, 1])
-        mirrored = keypoints[:, :, list(layout.mirrored_points)] * flip
+        order = torch.tensor(layout.mirrored_points, device=keypoints.device)
+        mirrored = keypoints.index_select(2, order) * flip
         return {
             **batch,
             "keypoints": torch.where(chosen[:, None, None, None], mirrored, keypoints),
@@ -36,9 +43,15 @@ class PartDropout:
 
     Args:
         probability: Share of the clips that are changed.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Hides parts of a batch."""
@@ -57,10 +70,16 @@ class HandLoss:
     Args:
         probability: Share of the clips that are changed.
         longest: Longest loss, as a share of the clip.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.2
     longest: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), longest=(0, 1))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Loses hands of a batch."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from slr_hf.training.augmentations.batch import Batch, Layout, choose, draw
+from slr_hf.training.augmentations.batch import Batch, Layout, check_ranges, choose, draw
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,9 @@ class Rotation:
         pitch: Largest nod, in degrees.
         roll: Largest tilt in the picture, in degrees.
         depth: Weight of z, which MediaPipe estimates poorly and for each part from another origin.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.5
@@ -25,6 +28,9 @@ class Rotation:
     pitch: float = 15.0
     roll: float = 10.0
     depth: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), yaw=(0, 90), pitch=(0, 90), roll=(0, 180), depth=(0.01, 10))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Rotates a batch about the origin between the shoulders."""
@@ -40,8 +46,8 @@ class Rotation:
             step[:, first, second], step[:, second, first] = -sine[:, index], sine[:, index]
             turn = step @ turn
         weight = turn.new_tensor([1, 1, self.depth])
-        turned = torch.einsum("bfpi,bji->bfpj", batch["keypoints"] * weight, turn) / weight
-        return {**batch, "keypoints": turned}
+        turn = turn * weight / weight[:, None]
+        return {**batch, "keypoints": torch.einsum("bfpi,bji->bfpj", batch["keypoints"], turn)}
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,17 @@ class Scaling:
         probability: Share of the clips that are changed.
         factor: Range of the size.
         stretch: Largest change of width against height; 0.1 is 10 percent.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.5
     factor: tuple[float, float] = (0.8, 1.25)
     stretch: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), factor=(0.01, 100), stretch=(0, 0.9))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Scales a batch about the origin between the shoulders."""
@@ -74,11 +86,17 @@ class Shift:
         probability: Share of the clips that are changed.
         signer: Deviation of the move of the whole signer, in shoulder widths.
         parts: Deviation of the move of a part, in shoulder widths.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.5
     signer: float = 0.1
     parts: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), signer=(0, math.inf), parts=(0, math.inf))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Shifts a batch; points that are missing stay 0."""
@@ -91,16 +109,57 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class HandDistortion:
+    """Makes fingers longer and shorter and turns hands about their wrists: the same sign is made with other hands.
+
+    Args:
+        probability: Share of the clips that are changed.
+        stretch: Largest change of a finger's length; 0.3 is 30 percent.
+        turn: Largest turn of a hand in the picture, in degrees.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    probability: float = 0.5
+    stretch: float = 0.4
+    turn: float = 20.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), stretch=(0, 1), turn=(0, 180))
+
+    def __call__(self, batch: Batch, layout: Layout) -> Batch:
+        """Distorts the hands of a batch; wrists and other parts stay where they are."""
+        keypoints, chosen = batch["keypoints"], choose(batch, self.probability)[:, None]
+        device = keypoints.device
+        origin = keypoints.index_select(2, torch.tensor(layout.origins, device=device))
+        lengths = draw(batch, 1 - self.stretch, 1 + self.stretch, max(layout.patches) + 1)
+        lengths = torch.where(chosen, lengths, 1)[:, torch.tensor(layout.patches, device=device)]
+        angles = draw(batch, -1, 1, len(layout.sizes)) * (self.turn * math.pi / 180) * chosen
+        angles = layout.by_point(angles).squeeze(-1)
+        cosine, sine = (lengths * angles.cos())[:, None], (lengths * angles.sin())[:, None]
+        x, y, z = (keypoints - origin).unbind(dim=-1)
+        turned = torch.stack([cosine * x - sine * y, sine * x + cosine * y, lengths[:, None] * z], dim=-1)
+        return {**batch, "keypoints": origin + turned}
+
+
+@dataclass(frozen=True)
 class Noise:
     """Gaussian noise on every point of every frame.
 
     Args:
         probability: Share of the clips that are changed.
         deviation: Its deviation, in shoulder widths.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.5
     deviation: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), deviation=(0, math.inf))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Adds noise to a batch; points that are missing stay 0."""
@@ -109,4 +168,4 @@ class Noise:
         return {**batch, "keypoints": (batch["keypoints"] + noise) * layout.by_point(batch["part_mask"])}
 
 
-__all__ = ["Noise", "Rotation", "Scaling", "Shift"]
+__all__ = ["HandDistortion", "Noise", "Rotation", "Scaling", "Shift"]

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 import torch
 
-from slr_hf.training.augmentations.batch import Batch, Layout, choose, draw, gather_frames, lengths, with_lengths
+from slr_hf.training.augmentations.batch import (
+    Batch,
+    Layout,
+    check_ranges,
+    choose,
+    draw,
+    gather_frames,
+    lengths,
+    with_lengths,
+)
 
 
 @dataclass(frozen=True)
@@ -16,11 +25,17 @@ class TimeWarp:
         probability: Share of the clips that are changed.
         speed: Range of the speed; 2 is twice as fast.
         bend: How uneven the speed may get, from 0 (even) to below 1.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.5
     speed: tuple[float, float] = (0.75, 1.35)
     bend: float = 0.4
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), speed=(0.1, 10), bend=(0, 0.95))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Warps a batch; no clip gets longer than the layout's `input_size`."""
@@ -34,13 +49,12 @@ class TimeWarp:
         share = share.clamp(max=1)
         last = (count[:, None] - 1).to(share.dtype)
         even = share * last
-        # Rounded: a frame that is not moved must not be blended with its neighbour by a rounding error.
-        source = (even + last * bend[:, None] * torch.sin(2 * math.pi * share) / (2 * math.pi)).mul(4096).round() / 4096
+        source = _snapped(even + last * bend[:, None] * torch.sin(2 * math.pi * share) / (2 * math.pi))
         resampled = {
             **batch,
             **_interpolate_parts(batch, source.clamp(min=0).minimum(last), layout),
             # The gaps that dropped frames left stay where they were in the new time.
-            "positions": _interpolate(batch["positions"], even.minimum(last)) / speed[:, None],
+            "positions": _interpolate(batch["positions"], _snapped(even).minimum(last)) / speed[:, None],
             "attention_mask": torch.ones_like(share, dtype=batch["attention_mask"].dtype),
         }
         return with_lengths(resampled, warped)
@@ -53,10 +67,16 @@ class TemporalCrop:
     Args:
         probability: Share of the clips that are changed.
         smallest: Smallest share of the frames that is left, above 0.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.3
     smallest: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), smallest=(0.01, 1))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Crops a batch."""
@@ -76,10 +96,16 @@ class FrameDrop:
     Args:
         probability: Share of the clips that are changed.
         share: Share of the frames that is left out; one frame always stays.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     probability: float = 0.3
     share: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), share=(0, 1))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Drops frames of a batch."""
@@ -95,24 +121,28 @@ class FrameDrop:
         return with_lengths({**batch, **left}, kept.sum(dim=1))
 
 
+def _snapped(frames: torch.Tensor) -> torch.Tensor:
+    """Rounds fractional frames, so that no rounding error blends a frame that is not moved with its neighbour."""
+    return (frames * 4096).round() / 4096
+
+
 def _interpolate(values: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
-    """Reads `(batch, frames, ...)` at the fractional frames `source` `(batch, new frames)`."""
-    before = source.floor().long()
-    after = (before + 1).clamp(max=values.shape[1] - 1)
-    share = (source - before).view(*source.shape, *[1] * (values.dim() - 2))
-    return gather_frames(values, before) * (1 - share) + gather_frames(values, after) * share
+    """Reads `(batch, frames)` at the fractional frames `source` `(batch, new frames)`."""
+    before, after = (gather_frames(values, index.long()) for index in (source.floor(), source.ceil()))
+    return torch.lerp(before, after, source.frac())
 
 
 def _interpolate_parts(batch: Batch, source: torch.Tensor, layout: Layout) -> Batch:
     """Reads keypoints at fractional frames; between a frame with and one without a part, the nearer one decides."""
-    keypoints, part_mask = batch["keypoints"], batch["part_mask"]
-    before, after = source.floor().long(), source.ceil().long()
-    both = gather_frames(part_mask, before) & gather_frames(part_mask, after)
-    nearest = source.round().long()
-    blended = _interpolate(keypoints, source)
+    (before, before_mask), (after, after_mask) = (
+        [gather_frames(batch[name], index.long()) for name in ("keypoints", "part_mask")]
+        for index in (source.floor(), source.ceil())
+    )
+    share = source.frac().unsqueeze(-1)
+    share = torch.where(before_mask & after_mask, share, share.round())
     return {
-        "keypoints": torch.where(layout.by_point(both), blended, gather_frames(keypoints, nearest)),
-        "part_mask": gather_frames(part_mask, nearest),
+        "keypoints": torch.addcmul(before, after - before, layout.by_point(share)),
+        "part_mask": torch.where(share > 0.5, after_mask, before_mask),
     }
 
 

@@ -1,0 +1,493 @@
+import random
+import re
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slr_hf.data import KeypointCollator, load_landmark_arrays, to_landmarks
+from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.augmentations import (
+    Augmentations,
+    Batch,
+    FrameDrop,
+    HandLoss,
+    Layout,
+    Mirror,
+    MixUp,
+    Noise,
+    PartDropout,
+    Rotation,
+    Scaling,
+    Shift,
+    TemporalCrop,
+    TimeWarp,
+)
+from slr_hf.training.losses import soft_targets
+
+#: Parts: lips, left hand, right hand, pose. The limit is low, so that clips reach it.
+PROCESSOR = KeypointProcessor(input_size=32)
+LAYOUT = Layout.of(PROCESSOR)
+LIPS, LEFT, RIGHT, POSE = range(4)
+
+NUM_LABELS = 5
+
+#: Every augmentation, certain to act.
+ALL = [replace(getattr(Augmentations(), item.name), probability=1.0) for item in fields(Augmentations)]
+every_augmentation = pytest.mark.parametrize("augmentation", ALL, ids=lambda augmentation: type(augmentation).__name__)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def make_batch(lengths: list[int], missing: float = 0.0, seed: int = 0) -> Batch:
+    """Random clips of some lengths in which each part is missing in a share of the frames, as `pad` would give them.
+
+    The times have gaps, as handless frames leave them.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    clips, frames = len(lengths), max(lengths)
+    valid = torch.arange(frames) < torch.tensor(lengths)[:, None]
+    part_mask = (torch.rand(clips, frames, 4, generator=generator) >= missing) & valid[..., None]
+    keypoints = torch.randn(clips, frames, 87, 3, generator=generator) * LAYOUT.by_point(part_mask)
+    steps = torch.randint(1, 4, (clips, frames), generator=generator)
+    labels = torch.randint(NUM_LABELS, (clips,), generator=generator)
+    return {
+        "keypoints": keypoints,
+        "part_mask": part_mask,
+        "positions": (steps.cumsum(dim=1) - 1) * valid.float(),
+        "attention_mask": valid.long(),
+        "labels": soft_targets(labels, NUM_LABELS),
+    }
+
+
+#: Handless and empty clips and clips of one frame are among them.
+batches = st.builds(
+    make_batch,
+    lengths=st.lists(st.integers(1, PROCESSOR.input_size), min_size=1, max_size=4),
+    missing=st.sampled_from([0.0, 0.3, 0.9, 1.0]),
+    seed=st.integers(0, 2**16),
+)
+
+
+def lengths(batch: Batch) -> torch.Tensor:
+    return batch["attention_mask"].sum(dim=1)
+
+
+def assert_equal(batch: Batch, expected: Batch) -> None:
+    assert batch.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(batch[name], tensor), name
+
+
+def assert_sound(batch: Batch) -> None:
+    """Checks all that the processor and the model expect of a batch."""
+    valid = batch["attention_mask"].bool()
+    clips, frames = valid.shape
+    assert frames == lengths(batch).max() <= PROCESSOR.input_size
+    assert lengths(batch).min() >= 1
+    assert torch.equal(valid, torch.arange(frames) < lengths(batch)[:, None]), "padding before frames"
+    assert batch["keypoints"].shape == (clips, frames, 87, 3)
+    assert batch["part_mask"].shape == (clips, frames, 4)
+    assert batch["keypoints"].isfinite().all()
+    assert not (batch["part_mask"] & ~valid[..., None]).any(), "a part in the padding"
+    assert not batch["keypoints"].masked_select(~LAYOUT.by_point(batch["part_mask"])).any(), "a missing part is not 0"
+    assert not batch["positions"][~valid].any()
+    assert (batch["positions"].diff(dim=1) > 0)[valid[:, 1:]].all(), "times do not rise"
+    assert (batch["labels"] >= 0).all()
+    torch.testing.assert_close(batch["labels"].sum(dim=1), torch.ones(clips))
+
+
+# What holds for all of them
+
+
+@every_augmentation
+@settings(max_examples=40)
+@given(batch=batches, seed=st.integers(0, 2**16))
+def test_a_batch_stays_sound(augmentation: Callable[..., Batch], batch: Batch, seed: int) -> None:
+    before = {name: tensor.clone() for name, tensor in batch.items()}
+    torch.manual_seed(seed)
+    after = augmentation(batch, LAYOUT)
+    assert_sound(after)
+    assert {name: tensor.dtype for name, tensor in after.items()} == {
+        name: tensor.dtype for name, tensor in before.items()
+    }
+    assert_equal(batch, before)
+
+
+@settings(max_examples=40)
+@given(batch=batches, seed=st.integers(0, 2**16))
+def test_all_augmentations_together_keep_a_batch_sound(batch: Batch, seed: int) -> None:
+    torch.manual_seed(seed)
+    for augmentation in ALL:
+        batch = augmentation(batch, LAYOUT)
+    assert_sound(batch)
+
+
+@every_augmentation
+@settings(max_examples=20)
+@given(batch=batches)
+def test_with_probability_0_nothing_changes(augmentation: Any, batch: Batch) -> None:
+    assert_equal(replace(augmentation, probability=0.0)(batch, LAYOUT), batch)
+
+
+@pytest.mark.parametrize("augmentation", [step for step in ALL if not isinstance(step, Mirror)], ids=type)
+@settings(max_examples=20)
+@given(batch=batches, seed=st.integers(0, 2**16))
+def test_a_part_that_a_clip_never_shows_does_not_appear(
+    augmentation: Callable[..., Batch], batch: Batch, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    after = augmentation(batch, LAYOUT)
+    assert not (after["part_mask"].any(dim=1) & ~batch["part_mask"].any(dim=1)).any()
+
+
+@every_augmentation
+def test_each_clip_is_changed_on_its_own(augmentation: Any) -> None:
+    # The same clip 300 times: about half of them are changed, each differently.
+    one = make_batch([20])
+    batch = {name: tensor.expand(300, *tensor.shape[1:]).contiguous() for name, tensor in one.items()}
+    batch["labels"] = soft_targets(torch.arange(300) % NUM_LABELS, NUM_LABELS)
+    torch.manual_seed(0)
+    after = replace(augmentation, probability=0.5)(batch, LAYOUT)
+    same = [
+        all(
+            torch.equal(after[name][clip, :20], batch[name][clip]) for name in ("attention_mask", "keypoints", "labels")
+        )
+        for clip in range(300)
+    ]
+    assert 0.4 < sum(same) / 300 < 0.75
+    if not isinstance(augmentation, Mirror | MixUp):
+        sums = after["keypoints"].double().sum(dim=(1, 2, 3))[~torch.tensor(same)]
+        assert len(sums.unique()) >= 4
+
+
+# The chain
+
+
+def test_the_seed_of_torch_alone_decides() -> None:
+    augment = Augmentations().build(PROCESSOR)
+    batch = make_batch([20, 12, 7, 20], missing=0.2)
+
+    def run(seed: int, other: int) -> Batch:
+        random.seed(other)
+        np.random.seed(other)  # noqa: NPY002
+        torch.manual_seed(seed)
+        return augment(batch)
+
+    first = run(seed=1, other=1)
+    assert_equal(run(seed=1, other=2), first)
+    assert not torch.equal(run(seed=2, other=1)["labels"], first["labels"])
+
+
+def test_none_changes_nothing_and_draws_nothing() -> None:
+    batch = make_batch([20, 12])
+    state = torch.get_rng_state()
+    assert_equal(Augmentations.none().build(PROCESSOR)(batch), batch)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_entries_that_are_no_keypoints_pass_through() -> None:
+    batch = {**make_batch([20, 12]), "clip": torch.tensor([7, 8])}
+    assert torch.equal(Augmentations().build(PROCESSOR)(batch)["clip"], batch["clip"])
+
+
+@pytest.mark.integration
+def test_real_clips_stay_sound_and_finish(clips: Dataset) -> None:
+    processor = KeypointProcessor(input_size=PROCESSOR.input_size)
+    batch = KeypointCollator(processor)(clips.select(range(0, len(clips), 3)))
+    batch["labels"] = soft_targets(batch["labels"], NUM_LABELS)
+    assert batch["part_mask"].any(dim=1)[:, LEFT].logical_not().any(), "no clip of one hand"
+    augment = Augmentations().build(processor)
+    torch.manual_seed(0)
+    for _ in range(20):
+        augmented = augment(batch)
+        assert_sound(augmented)
+        assert processor.finish(augmented)["keypoints"].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        *((type(augmentation), {"probability": 1.1}) for augmentation in ALL),
+        (TimeWarp, {"speed": (0.0, 1.0)}),
+        (TimeWarp, {"bend": 1.0}),
+        (TemporalCrop, {"smallest": 0.0}),
+        (FrameDrop, {"share": -0.1}),
+        (Rotation, {"yaw": 120.0}),
+        (Rotation, {"depth": 0.0}),
+        (Scaling, {"factor": (-1.0, 1.0)}),
+        (Scaling, {"stretch": 1.0}),
+        (Shift, {"parts": -0.1}),
+        (Noise, {"deviation": float("nan")}),
+        (HandLoss, {"longest": 2.0}),
+        (MixUp, {"alpha": 0.0}),
+    ],
+)
+def test_values_out_of_range_are_refused(kind: Any, values: dict[str, Any]) -> None:
+    ((name, value),) = values.items()
+    message = rf"`{kind.__name__}\.{name}` must lie between .* and .*, but is {re.escape(str(value))}\."
+    with pytest.raises(ValueError, match=message):
+        kind(**values)
+
+
+# Time
+
+
+def line(frames: int, clips: int = 1) -> Batch:
+    """Clips in which every point moves evenly: frame t holds t everywhere."""
+    time = torch.arange(frames, dtype=torch.float32).expand(clips, frames)
+    keypoints = time[..., None, None].expand(clips, frames, 87, 3)
+    return {**make_batch([frames] * clips), "keypoints": keypoints.clone(), "positions": time.clone()}
+
+
+@pytest.mark.parametrize(("speed", "expected"), [(2.0, 10), (0.9, 22), (1.0, 20), (0.5, 32), (10.0, 2)])
+def test_a_warp_changes_length_and_times_and_keeps_the_movement(speed: float, expected: int) -> None:
+    warped = TimeWarp(probability=1, speed=(speed, speed), bend=0)(line(20), LAYOUT)
+    assert lengths(warped).tolist() == [expected]
+    movement = torch.linspace(0, 19, expected)
+    torch.testing.assert_close(warped["keypoints"][0, :, 40, 0], movement, rtol=0, atol=1e-3)
+    torch.testing.assert_close(warped["positions"][0], movement / speed, rtol=0, atol=1e-3)
+
+
+def test_an_uneven_warp_keeps_the_ends_the_order_and_the_times() -> None:
+    batch = line(20, clips=100)
+    warped = TimeWarp(probability=1, speed=(1, 1), bend=0.8)(batch, LAYOUT)
+    movement = warped["keypoints"][:, :, 0, 0]
+    assert torch.equal(movement[:, [0, -1]], batch["positions"][:, [0, -1]])
+    steps = movement.diff(dim=1)
+    assert 0 < steps.min() < 0.4
+    assert 1.6 < steps.max() < 2
+    torch.testing.assert_close(warped["positions"], batch["positions"], rtol=0, atol=1e-3)
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**16), frames=st.integers(2, 32))
+def test_a_warp_never_blends_a_part_with_its_absence(seed: int, frames: int) -> None:
+    batch = make_batch([frames], missing=0.5, seed=seed)
+    batch["keypoints"] = (5 + line(frames)["keypoints"] / 100) * LAYOUT.by_point(batch["part_mask"])
+    torch.manual_seed(seed)
+    warped = TimeWarp(probability=1)(batch, LAYOUT)
+    seen = LAYOUT.by_point(warped["part_mask"]).expand_as(warped["keypoints"])
+    assert (warped["keypoints"][seen] >= 5).all()
+
+
+def frames_of(clip: torch.Tensor, original: torch.Tensor) -> list[int]:
+    """Which frames of the original a clip is made of."""
+    return [int((original == frame).flatten(1).all(dim=1).nonzero().squeeze()) for frame in clip]
+
+
+def test_a_crop_leaves_one_piece_with_its_times() -> None:
+    batch = make_batch([20] * 50)
+    cropped = TemporalCrop(probability=1, smallest=0.5)(batch, LAYOUT)
+    starts, ends = set(), set()
+    for clip, count in enumerate(lengths(cropped).tolist()):
+        frames = frames_of(cropped["keypoints"][clip, :count], batch["keypoints"][clip])
+        assert frames == list(range(frames[0], frames[0] + count))
+        assert 10 <= count <= 20
+        assert torch.equal(cropped["positions"][clip, :count], batch["positions"][clip, frames])
+        starts.add(frames[0])
+        ends.add(frames[-1])
+    assert 0 in starts
+    assert 19 in ends
+    assert len(starts) > 5
+
+
+def test_dropped_frames_leave_the_others_with_their_times() -> None:
+    batch = make_batch([20] * 50, missing=0.2)
+    dropped = FrameDrop(probability=1, share=0.3)(batch, LAYOUT)
+    for clip, count in enumerate(lengths(dropped).tolist()):
+        frames = [batch["positions"][clip].tolist().index(time) for time in dropped["positions"][clip, :count]]
+        assert torch.equal(dropped["keypoints"][clip, :count], batch["keypoints"][clip, frames])
+        assert torch.equal(dropped["part_mask"][clip, :count], batch["part_mask"][clip, frames])
+    assert lengths(dropped).double().mean().item() == pytest.approx(14, abs=1)
+
+
+def test_one_frame_is_left_when_all_are_to_be_dropped() -> None:
+    dropped = FrameDrop(probability=1, share=1)(make_batch([20, 1, 3]), LAYOUT)
+    assert lengths(dropped).tolist() == [1, 1, 1]
+
+
+# Place and shape
+
+
+def test_a_rotation_keeps_distances_and_turns_about_all_axes() -> None:
+    batch = make_batch([10] * 20)
+    turned = Rotation(probability=1, depth=1)(batch, LAYOUT)
+    torch.testing.assert_close(turned["keypoints"].norm(dim=-1), batch["keypoints"].norm(dim=-1))
+    assert ((turned["keypoints"] - batch["keypoints"]).abs().amax(dim=(0, 1, 2)) > 0.1).all()
+
+
+@pytest.mark.parametrize(("axis", "still"), [("pitch", 0), ("yaw", 1), ("roll", 2)])
+def test_each_angle_turns_about_its_own_axis_and_not_further(axis: str, still: int) -> None:
+    largest = 30.0
+    angles = {"yaw": 0.0, "pitch": 0.0, "roll": 0.0, axis: largest}
+    batch = make_batch([1] * 200)
+    turned = Rotation(probability=1, depth=1, **angles)(batch, LAYOUT)
+    plane = [coordinate for coordinate in range(3) if coordinate != still]
+    assert torch.equal(turned["keypoints"][..., still], batch["keypoints"][..., still])
+    before, after = batch["keypoints"][:, 0, 0, plane], turned["keypoints"][:, 0, 0, plane]
+    cosine = torch.nn.functional.cosine_similarity(before, after).clamp(-1, 1)
+    degrees = torch.rad2deg(cosine.arccos())
+    assert degrees.max() == pytest.approx(largest, abs=2)
+    assert degrees.mean() == pytest.approx(largest / 2, abs=3)
+
+
+def test_the_weight_of_depth_is_how_much_z_moves_the_picture() -> None:
+    batch = make_batch([5])
+
+    def moved_by_z(depth: float) -> torch.Tensor:
+        nearer = {**batch, "keypoints": batch["keypoints"] + torch.tensor([0.0, 0.0, 1.0])}
+        x = []
+        for clips in (batch, nearer):
+            torch.manual_seed(0)
+            x.append(Rotation(probability=1, depth=depth)(clips, LAYOUT)["keypoints"][..., 0])
+        return x[1] - x[0]
+
+    torch.testing.assert_close(moved_by_z(0.5), 0.5 * moved_by_z(1.0), rtol=0, atol=1e-5)
+    assert moved_by_z(1.0).abs().min() > 1e-3
+
+
+def test_scaling_has_one_factor_a_clip_and_stretches_the_width() -> None:
+    batch = make_batch([10] * 100)
+    scaled = Scaling(probability=1, factor=(0.5, 2), stretch=0.2)(batch, LAYOUT)
+    factors = scaled["keypoints"] / batch["keypoints"]
+    torch.testing.assert_close(factors, factors[:, :1, :1].expand_as(factors), rtol=1e-3, atol=1e-4)
+    width, height, depth = factors[:, 0, 0].unbind(dim=-1)
+    torch.testing.assert_close(height, depth)
+    assert 0.5 <= height.min() < 0.6 < 1.8 < height.max() <= 2
+    stretches = width / height
+    assert 0.8 <= stretches.min() < 0.85 < 1.15 < stretches.max() <= 1.2
+
+
+def test_a_shift_moves_each_part_of_a_clip_as_a_whole() -> None:
+    batch = make_batch([10] * 200)
+    moves = Shift(probability=1, signer=0.3, parts=0.1)(batch, LAYOUT)["keypoints"] - batch["keypoints"]
+    by_part = moves.split(LAYOUT.sizes, dim=2)
+    for part in by_part:
+        torch.testing.assert_close(part, part[:, :1, :1].expand_as(part), rtol=0, atol=1e-5)
+    places = torch.stack([part[:, 0, 0] for part in by_part], dim=1)
+    assert places.mean(dim=1).std().item() == pytest.approx((0.3**2 + 0.1**2 / 4) ** 0.5, rel=0.1)
+    assert places.std(dim=1).mean().item() == pytest.approx(0.1, rel=0.15)
+
+
+def test_noise_has_the_deviation_asked_for_and_is_new_in_every_frame() -> None:
+    batch = make_batch([20] * 10)
+    noise = Noise(probability=1, deviation=0.05)(batch, LAYOUT)["keypoints"] - batch["keypoints"]
+    assert noise.std().item() == pytest.approx(0.05, rel=0.05)
+    assert noise.mean().item() == pytest.approx(0, abs=0.002)
+    neighbours = torch.corrcoef(torch.stack([noise[:, :-1].flatten(), noise[:, 1:].flatten()]))
+    assert abs(neighbours[0, 1]) < 0.05
+
+
+# Parts
+
+
+@settings(max_examples=30)
+@given(batch=batches)
+def test_mirroring_twice_is_the_identity(batch: Batch) -> None:
+    mirror = Mirror(probability=1)
+    once = mirror(batch, LAYOUT)
+    assert torch.equal(once["part_mask"][..., LEFT], batch["part_mask"][..., RIGHT])
+    assert_equal(mirror(once, LAYOUT), batch)
+
+
+@pytest.mark.integration
+def test_a_mirrored_batch_is_what_the_processor_makes_of_mirrored_landmarks(data_dir: Any) -> None:
+    rows = load_landmark_arrays(data_dir / "ksl13.npz", glosses=["bad"]).select(range(0, 190, 40))
+    landmarks = [to_landmarks(row) for row in rows]
+    plain, expected = (
+        dict(PROCESSOR.pad([PROCESSOR.prepare(clip, mirror=mirror) for clip in landmarks])) for mirror in (False, True)
+    )
+    mirrored = Mirror(probability=1)(plain, LAYOUT)
+    assert torch.equal(mirrored["part_mask"], expected["part_mask"])
+    torch.testing.assert_close(mirrored["keypoints"], expected["keypoints"], rtol=0, atol=1e-4)
+
+
+def test_part_dropout_hides_one_part_that_was_seen() -> None:
+    batch = make_batch([10] * 100)
+    batch["part_mask"][:, :, LIPS] = False
+    batch["keypoints"] *= LAYOUT.by_point(batch["part_mask"])
+    seen = PartDropout(probability=1)(batch, LAYOUT)["part_mask"]
+    assert torch.equal(seen.any(dim=1), seen.all(dim=1)), "hidden for a part of the clip"
+    assert (seen.any(dim=1).sum(dim=1) == 2).all()
+    assert (~seen[:, 0, [LEFT, RIGHT, POSE]]).any(dim=0).all()
+
+
+def test_part_dropout_leaves_the_only_part() -> None:
+    batch = make_batch([10] * 20)
+    batch["part_mask"][:, :, [LIPS, LEFT, POSE]] = False
+    batch["keypoints"] *= LAYOUT.by_point(batch["part_mask"])
+    assert_equal(PartDropout(probability=1)(batch, LAYOUT), batch)
+
+
+def test_a_hand_is_lost_for_some_frames_in_a_row() -> None:
+    batch = make_batch([20] * 200)
+    lost = ~HandLoss(probability=1, longest=0.5)(batch, LAYOUT)["part_mask"]
+    assert not lost[:, :, [LIPS, POSE]].any()
+    assert not (lost[:, :, LEFT].any(dim=1) & lost[:, :, RIGHT].any(dim=1)).any()
+    frames = lost[:, :, LEFT] | lost[:, :, RIGHT]
+    edges = frames.int().diff(dim=1, prepend=torch.zeros(200, 1, dtype=torch.int32)).clamp(min=0)
+    assert edges.sum(dim=1).max() == 1, "lost twice"
+    assert 8 <= frames.sum(dim=1).max() <= 10
+
+
+def test_without_hands_none_is_lost() -> None:
+    pose = KeypointProcessor(parts=[part for part in PROCESSOR.parts if part["name"] == "pose"])
+    batch = make_batch([5])
+    batch = {**batch, "keypoints": batch["keypoints"][:, :, -5:], "part_mask": batch["part_mask"][..., -1:]}
+    assert_equal(HandLoss(probability=1)(batch, Layout.of(pose)), batch)
+
+
+# Mixing
+
+
+def mixed(alpha: float = 1.0, seed: int = 0) -> tuple[Batch, Batch, list[int], torch.Tensor]:
+    """Mixes eight clips of different glosses: the batch before and after, each clip's partner, and its own weight."""
+    batch = make_batch([20, 5, 12, 20, 1, 24, 8, 8], missing=0.3, seed=seed)
+    batch["labels"] = torch.eye(8)
+    torch.manual_seed(seed)
+    after = MixUp(probability=1, alpha=alpha)(batch, LAYOUT)
+    weight = after["labels"].diagonal()
+    partner = (after["labels"] - torch.diag(weight)).argmax(dim=1)
+    partner = torch.where(weight == 1, torch.arange(8), partner)
+    return batch, after, partner.tolist(), weight
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mix_up_mixes_labels_and_what_both_clips_show_with_one_weight(seed: int) -> None:
+    batch, after, partner, weight = mixed(seed=seed)
+    assert sum(place != clip for clip, place in enumerate(partner)) >= 4
+    keypoints, others = batch["keypoints"], batch["keypoints"][partner]
+    own = weight.view(-1, 1, 1, 1)
+    both = LAYOUT.by_point(batch["part_mask"] & batch["part_mask"][partner])
+    expected = torch.where(both, own * keypoints + (1 - own) * others, keypoints)
+    torch.testing.assert_close(after["keypoints"], expected, rtol=0, atol=1e-5)
+
+
+def test_the_heavier_clip_gives_frames_times_and_parts() -> None:
+    batch, after, _, weight = mixed()
+    assert (weight >= 0.5).all()
+    for name in ("part_mask", "positions", "attention_mask"):
+        assert torch.equal(after[name], batch[name]), name
+
+
+def test_a_small_alpha_mixes_little() -> None:
+    def mean_weight(alpha: float) -> float:
+        """The mean weight of the heavier clip, where it was mixed with another."""
+        weights = []
+        for seed in range(20):
+            _, _, partner, weight = mixed(alpha, seed)
+            weights.append(weight[torch.tensor(partner) != torch.arange(8)])
+        return torch.cat(weights).mean().item()
+
+    assert mean_weight(alpha=100) == pytest.approx(0.53, abs=0.01)
+    assert mean_weight(alpha=1) == pytest.approx(0.75, abs=0.04)
