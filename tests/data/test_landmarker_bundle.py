@@ -1,8 +1,10 @@
 """Building the landmark models from Python packages."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,11 +24,16 @@ def test_the_script_builds_the_known_bundle(repository, tmp_path):
 
 
 @pytest.mark.integration
-def test_a_usable_cache_is_left_alone(repository, landmarker_path):
+@pytest.mark.parametrize("place", ["cache", "elsewhere"])
+def test_a_known_bundle_is_left_alone(repository, landmarker_path, tmp_path, place):
+    options = []
+    if place == "elsewhere":
+        landmarker_path = Path(shutil.copy(landmarker_path, tmp_path / "mine.task"))
+        options = ["--output", landmarker_path]
     before = landmarker_path.stat().st_mtime_ns
-    # Without pip and without network: a build would fail.
-    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
-    script = [sys.executable, repository / "scripts" / "build_landmarker.py"]
+    # Without packages to be had, a build would fail. The bundle that the extractor is told to use plays no part.
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "SLR_LANDMARKER": "nowhere.task"}
+    script = [sys.executable, repository / "scripts" / "build_landmarker.py", *options]
     subprocess.run(script, check=True, timeout=60, env=environment)
     assert landmarker_path.stat().st_mtime_ns == before
 

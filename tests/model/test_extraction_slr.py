@@ -24,9 +24,19 @@ FOUND = {
 }
 
 
-def write_video(path: Path, frames: list[np.ndarray], rotation: int = 0, rate: int = 30) -> Path:
-    """Writes RGB frames; `rotation` is noted in the file, as a phone does that is held upright."""
-    with av.open(path, "w") as container:
+def write_video(
+    path: Path,
+    frames: list[np.ndarray],
+    rotation: int = 0,
+    rate: int = 30,
+    times: list[int] | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Writes RGB frames; `rotation` is noted in the file, as a phone does that is held upright.
+
+    `times` are in steps of 1 / rate, one after the other when left out.
+    """
+    with av.open(path, "w", options=options or {}) as container:
         stream = container.add_stream("mpeg4", rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
@@ -34,7 +44,7 @@ def write_video(path: Path, frames: list[np.ndarray], rotation: int = 0, rate: i
             stream.set_display_rotation(rotation)
         for index, frame in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            picture.pts, picture.time_base = index, Fraction(1, rate)
+            picture.pts, picture.time_base = times[index] if times else index, Fraction(1, rate)
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
     return path
@@ -47,6 +57,19 @@ def write_sound(path: Path) -> Path:
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
         container.mux(stream.encode())
+    return path
+
+
+def write_song_with_cover(path: Path) -> Path:
+    with av.open(path, "w", format="mp4") as container:
+        sound, cover = container.add_stream("aac", rate=8000), container.add_stream("mjpeg", rate=1)
+        cover.height, cover.width, cover.pix_fmt = 48, 64, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 8000
+        for packet in (*cover.encode(picture), *cover.encode(), *sound.encode(silence), *sound.encode()):
+            container.mux(packet)
     return path
 
 
@@ -112,6 +135,23 @@ class TestRealClips:
         assert found.detected(DETECTED_GROUPS["pose"]).all()
         assert (found.width, found.height) == frames[0].shape[1::-1]
 
+    def test_the_rate_is_that_of_the_frames_where_a_recording_stutters(self, extract, tmp_path):
+        # As a browser records a webcam: announced are 30 frames a second, 5 come within half a second.
+        black = [np.zeros((48, 64, 3), np.uint8)] * 5
+        path = write_video(tmp_path / "clip.mkv", black, times=[0, 2, 5, 6, 15])
+        assert probe_video(path).fps == pytest.approx(30)
+        assert extract(path).fps == pytest.approx(4 / 0.5)
+
+    def test_a_file_is_closed_when_the_work_is_broken_off(self, extract, tmp_path):
+        def stop(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        path = write_video(tmp_path / "clip.mp4", [np.zeros((48, 64, 3), np.uint8)] * 5).resolve()
+        with pytest.raises(KeyboardInterrupt) as broken_off:
+            extract(path, progress=stop)
+        assert broken_off.tb  # the traceback still holds on to the frames
+        assert path not in [file.resolve() for file in Path("/proc/self/fd").iterdir()]
+
     @pytest.mark.parametrize("shape", [(1, 1), (2, 301), (301, 2), (33, 47)])
     def test_odd_sizes(self, extract, shape):
         assert extract([np.zeros((*shape, 3), np.uint8)]).coordinates.shape == (1, 543, 3)
@@ -129,6 +169,11 @@ class TestReading:
         path = write_video(tmp_path / "clip.mp4", [np.zeros((48, 64, 3), np.uint8)] * 5, rate=10)
         assert [time for time, _ in read_frames(path, 48)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
         assert probe_video(path).fps == pytest.approx(10)
+
+    def test_a_colon_in_a_name_is_no_protocol(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write_video(tmp_path / "x.mp4", [np.zeros((48, 64, 3), np.uint8)]).rename("12:30.mp4")
+        assert len(pictures(Path("12:30.mp4"))) == 1
 
     @pytest.mark.parametrize("rotation", [90, 180, 270])
     def test_rotation_in_the_metadata_is_honoured(self, tmp_path, rotation):
@@ -154,6 +199,29 @@ class TestReading:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         assert 5 < len(pictures(path)) < 40
 
+    def test_a_file_that_announces_more_than_it_holds_is_warned_of(self, tmp_path, caplog):
+        # The index comes first, as in files made for streaming, so the beginning can be read without the end.
+        frames = [np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)] * 40
+        path = write_video(tmp_path / "cut.mp4", frames, options={"movflags": "faststart"})
+        assert len(pictures(path)) == 40
+        assert not caplog.records
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        found = len(pictures(path))
+        assert 5 < found < 40
+        assert f"cut.mp4 announces 40 frames, but only {found} can be decoded" in caplog.text
+
+    def test_what_follows_damage_is_left_out_with_a_warning(self, tmp_path, caplog):
+        noise = np.random.default_rng(0)
+        frames = [noise.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(40)]
+        path = write_video(tmp_path / "bad.mp4", frames)
+        content = bytearray(path.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 9000] = noise.bytes(9000)
+        path.write_bytes(content)
+        found = len(pictures(path))
+        assert 5 < found < 40
+        assert f"bad.mp4 is damaged after {found} frames" in caplog.text
+
 
 class TestBadInput:
     def test_a_missing_file(self, tmp_path):
@@ -171,6 +239,10 @@ class TestBadInput:
         with pytest.raises(VideoError, match=r"sound\.wav holds no video, only audio"):
             HolisticExtractor()(write_sound(tmp_path / "sound.wav"))
 
+    def test_the_cover_of_a_song_is_no_video(self, tmp_path):
+        with pytest.raises(VideoError, match=r"song\.m4a holds no video, only audio"):
+            HolisticExtractor()(write_song_with_cover(tmp_path / "song.m4a"))
+
     def test_a_video_whose_index_is_cut_off(self, clip_paths, tmp_path):
         path = tmp_path / "cut.mp4"
         path.write_bytes(clip_paths["hoy"].read_bytes()[:3000])
@@ -183,11 +255,22 @@ class TestBadInput:
 
     @pytest.mark.parametrize(
         "frame",
-        [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), [[1, 2, 3]]],
+        [
+            np.zeros((4, 4), np.uint8),
+            np.zeros((4, 4, 4), np.uint8),
+            np.zeros((4, 0, 3), np.uint8),
+            np.zeros((4, 4, 3), np.float32),
+            [[1, 2, 3]],
+        ],
     )
     def test_frames_that_are_not_rgb_bytes(self, frame):
         with pytest.raises(ValueError, match="RGB, uint8"):
             HolisticExtractor()([frame])
+
+    @pytest.mark.parametrize("fps", [0, -1, float("nan")])
+    def test_a_rate_that_is_not_positive(self, fps):
+        with pytest.raises(ValueError, match="fps"):
+            HolisticExtractor()([np.zeros((4, 4, 3), np.uint8)], fps=fps)
 
     def test_unusable_settings(self):
         with pytest.raises(ValueError, match="frame_size"):

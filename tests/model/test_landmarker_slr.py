@@ -17,9 +17,11 @@ CONTENT = b"landmark models" * 1000
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves a whole file, a changed one, half of one, or none."""
+    """Serves a whole file, a changed one, half of one, none, or hangs up."""
 
     def do_GET(self) -> None:
+        if self.path == "/dropped":
+            return
         if self.path == "/missing":
             self.send_error(404)
             return
@@ -67,11 +69,22 @@ class TestDownload:
         resolve_landmarker(url=f"{server}/whole")
         assert resolve_landmarker(url=f"{server}/missing").read_bytes() == CONTENT
 
-    @pytest.mark.parametrize("path", ["changed", "cut", "missing"])
+    @pytest.mark.parametrize("path", ["changed", "cut", "missing", "dropped"])
     def test_anything_else_leaves_nothing_behind(self, server, empty_cache, path):
         with pytest.raises(LandmarkerError, match="make landmarker"):
             resolve_landmarker(url=f"{server}/{path}")
         assert list(empty_cache.iterdir()) == []
+
+    def test_what_arrived_is_told(self, server):
+        half = len(CONTENT) // 2
+        found = hashlib.sha256(CONTENT[:half]).hexdigest()
+        with pytest.raises(LandmarkerError, match=f"{half} bytes with the SHA-256 {found}"):
+            resolve_landmarker(url=f"{server}/cut")
+
+    def test_a_cache_that_cannot_be_written(self, server, empty_cache):
+        empty_cache.write_bytes(b"a file where the folder should be")
+        with pytest.raises(LandmarkerError, match="make landmarker"):
+            resolve_landmarker(url=f"{server}/whole")
 
     def test_no_connection(self, empty_cache):
         with pytest.raises(LandmarkerError, match="make landmarker"):

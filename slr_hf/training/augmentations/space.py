@@ -140,7 +140,8 @@ class HandDistortion:
         cosine, sine = (lengths * angles.cos())[:, None], (lengths * angles.sin())[:, None]
         x, y, z = (keypoints - origin).unbind(dim=-1)
         turned = torch.stack([cosine * x - sine * y, sine * x + cosine * y, lengths[:, None] * z], dim=-1)
-        return {**batch, "keypoints": origin + turned}
+        # Clips that are not chosen stay exactly as they are: taking the wrist off and adding it again rounds.
+        return {**batch, "keypoints": torch.where(chosen[:, :, None, None], origin + turned, keypoints)}
 
 
 @dataclass(frozen=True)

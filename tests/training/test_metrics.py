@@ -1,0 +1,67 @@
+"""The figures of merit, against values worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from slr_hf.training.metrics import (
+    calibration_error,
+    confidence_auroc,
+    cross_entropy,
+    mean_class_accuracy,
+    top_k_accuracy,
+)
+
+# Five clips of three glosses: the best answers are 0, 0, 1, 2, 2.
+LOGITS = torch.tensor([[3.0, 1, 0], [2, 1, 0], [0, 5, 1], [0, 1, 2], [1, 0, 2]])
+LABELS = torch.tensor([0, 1, 1, 2, 0])
+
+
+def test_top_k_counts_the_best_answers():
+    assert top_k_accuracy(LOGITS, LABELS, 1) == pytest.approx(3 / 5)
+    assert top_k_accuracy(LOGITS, LABELS, 2) == pytest.approx(1)
+
+
+def test_more_answers_than_glosses_are_all_of_them():
+    assert top_k_accuracy(LOGITS, LABELS, 50) == 1
+
+
+def test_every_gloss_counts_the_same_in_the_mean():
+    assert mean_class_accuracy(LOGITS, LABELS) == pytest.approx((1 / 2 + 1 / 2 + 1) / 3)
+
+
+def test_glosses_without_clips_do_not_count():
+    assert mean_class_accuracy(LOGITS[:1], LABELS[:1]) == 1
+
+
+def test_cross_entropy_of_even_odds():
+    assert cross_entropy(torch.zeros(4, 8), torch.tensor([0, 1, 2, 3])) == pytest.approx(math.log(8))
+
+
+def test_calibration_error_is_the_gap_between_promise_and_truth():
+    # Probability .75 for the first of two glosses, which is right in half of the clips.
+    logits = torch.tensor([[math.log(3.0), 0.0]]).repeat(10, 1)
+    labels = torch.tensor([0, 1] * 5)
+    assert calibration_error(logits, labels) == pytest.approx(0.25, abs=1e-5)
+
+
+def test_a_calibrated_model_has_no_error():
+    logits = torch.tensor([[math.log(3.0), 0.0]]).repeat(8, 1)
+    labels = torch.tensor([0, 0, 0, 1] * 2)
+    assert calibration_error(logits, labels) == pytest.approx(0, abs=1e-5)
+
+
+def test_one_gloss_is_always_calibrated():
+    assert calibration_error(torch.zeros(3, 1), torch.zeros(3, dtype=torch.long)) == 0
+
+
+def test_auroc_is_the_share_of_pairs_in_the_right_order():
+    confidence = torch.tensor([0.9, 0.4, 0.6, 0.1])
+    right = torch.tensor([True, True, False, False])
+    assert confidence_auroc(confidence, right) == pytest.approx(3 / 4)
+
+
+@pytest.mark.parametrize("right", [[True, True], [False, False]])
+def test_auroc_needs_right_and_wrong_answers(right):
+    assert confidence_auroc(torch.tensor([0.1, 0.9]), torch.tensor(right)) is None
