@@ -1,0 +1,169 @@
+"""Configuration of the sign recognition model."""
+
+from typing import Any
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+from .landmarks_slr import default_parts, validate_parts
+
+#: Named sizes. Widths are in channels; `base` is the size of the reference architecture.
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "patch_width": 32,
+        "hidden_size": 128,
+        "intermediate_size": 256,
+        "num_attention_heads": 4,
+        "num_local_layers": 2,
+        "num_global_layers": 2,
+    },
+    "small": {
+        "patch_width": 64,
+        "hidden_size": 256,
+        "intermediate_size": 512,
+        "num_attention_heads": 4,
+        "num_local_layers": 3,
+        "num_global_layers": 3,
+    },
+    "base": {
+        "patch_width": 128,
+        "hidden_size": 512,
+        "intermediate_size": 1024,
+        "num_attention_heads": 8,
+        "num_local_layers": 4,
+        "num_global_layers": 4,
+    },
+}
+
+
+@strict
+class SLRConfig(PreTrainedConfig):
+    r"""The shape of an `SLRModel`. The defaults are the size `base`.
+
+    Args:
+        parts: The table of parts that the model sees; `default_parts` in landmarks_slr.py describes an entry.
+        cross_modal_pairs: Pairs of parts that attend to each other.
+        input_size: The largest number of frames of a clip; the processor resamples longer clips.
+        num_channels: Numbers that describe a keypoint: x and y in the signer's frame, x and y in the part's shape.
+        motion_scale: Factor on the first differences of the keypoints (per frame at 30 frames a second), which brings
+            them to the scale of the keypoints themselves.
+        patch_width: Channels of a patch of neighbouring points.
+        patch_attention_heads: Heads of the attention between patches.
+        hidden_size: Channels of a frame.
+        intermediate_size: Channels inside a feed-forward layer.
+        num_attention_heads: Heads of the attention in time.
+        num_local_layers: Blocks whose attention sees a window of frames; they come first.
+        num_global_layers: Blocks whose attention sees the whole clip; they come last.
+        sliding_window: Frames that a local block sees on each side.
+        convolution_kernels: Kernel sizes, in frames, of the temporal convolution between local and global blocks.
+        pooling_scales: Numbers of equal segments of the clip that multi-scale pooling averages over.
+        num_classifier_layers: Layers of the classifier; each has an auxiliary classifier of its own.
+        confidence_head: Whether the model predicts the probability that its first answer is right.
+        rope_theta: Base of the rotary positions.
+        attention_dropout: Dropout of attention weights.
+        hidden_dropout: Dropout of the output of attention, convolution and feed-forward layers.
+        classifier_dropout: Dropout of the pooled embedding.
+        drop_path_rate: Largest rate of stochastic depth; it rises linearly from the first block to the last.
+        residual_weight: Initial value of the learned weight (a channel each) of every residual branch.
+        rms_norm_eps: Epsilon of RMSNorm.
+
+    Raises:
+        StrictDataclassError: If the table of parts or a size is unusable; the message names the field.
+
+    Example:
+        >>> SLRConfig.from_size("tiny", num_labels=3).hidden_size
+        128
+    """
+
+    model_type = "slr"
+    attribute_map = {"num_hidden_layers": "num_layers"}  # noqa: RUF012
+    _auto_class = "AutoConfig"
+
+    parts: list[dict[str, Any]] | None = None
+    cross_modal_pairs: list[list[str]] | None = None
+    input_size: int = 128
+    num_channels: int = 4
+    motion_scale: float | int = 5.0
+    patch_width: int = 128
+    patch_attention_heads: int = 4
+    hidden_size: int = 512
+    intermediate_size: int = 1024
+    num_attention_heads: int = 8
+    num_local_layers: int = 4
+    num_global_layers: int = 4
+    sliding_window: int = 8
+    convolution_kernels: list[int] | tuple[int, ...] = (3, 5, 7)
+    pooling_scales: list[int] | tuple[int, ...] = (1, 2, 4, 8)
+    num_classifier_layers: int = 2
+    confidence_head: bool = True
+    rope_theta: float | int = 10_000.0
+    attention_dropout: float | int = 0.0
+    hidden_dropout: float | int = 0.1
+    classifier_dropout: float | int = 0.2
+    drop_path_rate: float | int = 0.1
+    residual_weight: float | int = 1.0
+    rms_norm_eps: float = 1e-6
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        if self.parts is None:
+            self.parts = default_parts()
+            if self.cross_modal_pairs is None:
+                self.cross_modal_pairs = [["left_hand", "right_hand"], ["lips", "pose"]]
+        if self.cross_modal_pairs is None:
+            self.cross_modal_pairs = []
+        super().__post_init__(**kwargs)
+        if self.label2id is None and self.id2label is not None:
+            self.label2id = {str(label): int(index) for index, label in self.id2label.items()}
+
+    @property
+    def num_layers(self) -> int:
+        """The number of transformer blocks."""
+        return self.num_local_layers + self.num_global_layers
+
+    @property
+    def num_points(self) -> int:
+        """The number of keypoints of a frame."""
+        return sum(len(part["points"]) for part in self.parts or [])
+
+    @classmethod
+    def from_size(cls, size: str, **overrides: Any) -> "SLRConfig":
+        """Builds a configuration of a named size.
+
+        Args:
+            size: One of `SIZES`: "tiny", "small", "base".
+            **overrides: Fields to set differently.
+
+        Raises:
+            ValueError: If the size has no entry in `SIZES`.
+        """
+        if size not in SIZES:
+            raise ValueError(f"Unknown size {size!r}. Choose one of {', '.join(SIZES)}.")
+        return cls(**{**SIZES[size], **overrides})
+
+    def validate_sizes(self) -> None:
+        """Part of the strict validation: checks that the sizes fit each other."""
+        validate_parts(self.parts or [])
+        names = [part["name"] for part in self.parts or []]
+        for pair in self.cross_modal_pairs or []:
+            if len(pair) != 2 or pair[0] == pair[1] or not set(pair) <= set(names):
+                raise ValueError(f"`cross_modal_pairs`: {pair} is not a pair of two of the parts {names}.")
+        for width, heads in (("hidden_size", "num_attention_heads"), ("patch_width", "patch_attention_heads")):
+            channels, count = getattr(self, width), getattr(self, heads)
+            if channels < 1 or count < 1 or channels % (2 * count):
+                raise ValueError(f"`{width}` must be a multiple of 2 x `{heads}`, but they are {channels} and {count}.")
+        for field in ("input_size", "num_channels", "intermediate_size", "sliding_window", "num_classifier_layers"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"`{field}` must be at least 1, but is {getattr(self, field)}.")
+        for field in ("num_local_layers", "num_global_layers"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"`{field}` must not be negative, but is {getattr(self, field)}.")
+        if any(kernel < 1 or kernel % 2 == 0 for kernel in self.convolution_kernels):
+            raise ValueError(f"`convolution_kernels` must be odd and positive, but are {self.convolution_kernels}.")
+        if not self.pooling_scales or any(scale < 1 for scale in self.pooling_scales):
+            raise ValueError(f"`pooling_scales` must be positive, but are {self.pooling_scales}.")
+        for field in ("attention_dropout", "hidden_dropout", "classifier_dropout", "drop_path_rate"):
+            if not 0 <= getattr(self, field) < 1:
+                raise ValueError(f"`{field}` must be at least 0 and below 1, but is {getattr(self, field)}.")
+
+
+__all__ = ["SIZES", "SLRConfig"]

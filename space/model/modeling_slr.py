@@ -1,0 +1,273 @@
+"""The sign recognition model: keypoints of a clip in, logits of the glosses out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.masking_utils import create_bidirectional_mask, create_bidirectional_sliding_window_mask
+from transformers.utils import ModelOutput, can_return_tuple
+from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+
+from .configuration_slr import SLRConfig
+from .layers_slr import (
+    Attention,
+    HierarchicalTransformer,
+    KeypointEmbedding,
+    PatchEmbedding,
+    Residual,
+    SwiGLU,
+    TemporalPooling,
+    TransformerBlock,
+    rotary_table,
+)
+
+
+@dataclass
+class SLRModelOutput(ModelOutput):
+    """Output of `SLRModel`.
+
+    Args:
+        last_hidden_state: `(batch, frames, hidden_size)`.
+        pooled_output: The embedding of the clip, `(batch, hidden_size)`.
+        frame_weights: How much each frame counts in attention pooling, `(batch, frames)`; sums to 1.
+        hidden_states: The input of the first block and the output of each, `(batch, frames, hidden_size)`.
+        attentions: Attention in time of each block, `(batch, heads, frames, frames)`; with eager attention only.
+    """
+
+    last_hidden_state: torch.Tensor | None = None
+    pooled_output: torch.Tensor | None = None
+    frame_weights: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+
+
+@dataclass
+class SignClassifierOutput(ModelOutput):
+    """Output of `SLRForSignClassification`.
+
+    Args:
+        loss: Cross entropy, where labels were given.
+        logits: `(batch, num_labels)`.
+        auxiliary_logits: One `(batch, num_labels)` for each layer of the classifier.
+        confidence_logits: `(batch,)`; their sigmoid is the probability that the first answer is right.
+        pooled_output: The embedding of the clip, `(batch, hidden_size)`.
+        frame_weights: How much each frame counts in attention pooling, `(batch, frames)`; sums to 1.
+        hidden_states: The input of the first block and the output of each, `(batch, frames, hidden_size)`.
+        attentions: Attention in time of each block, `(batch, heads, frames, frames)`; with eager attention only.
+    """
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    auxiliary_logits: tuple[torch.Tensor, ...] | None = None
+    confidence_logits: torch.Tensor | None = None
+    pooled_output: torch.Tensor | None = None
+    frame_weights: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+
+
+class SignClassifier(nn.Module):
+    """Layers on top of the pooled embedding, each with an auxiliary classifier."""
+
+    def __init__(self, config: SLRConfig) -> None:
+        super().__init__()
+        width, layers, labels = config.hidden_size, config.num_classifier_layers, config.num_labels or 1
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.norms = nn.ModuleList(nn.RMSNorm(width, config.rms_norm_eps) for _ in range(layers))
+        self.layers = nn.ModuleList(SwiGLU(width, width) for _ in range(layers))
+        self.residuals = nn.ModuleList(Residual(config, width) for _ in range(layers))
+        self.auxiliary = nn.ModuleList(nn.Linear(width, labels) for _ in range(layers))
+        self.norm = nn.RMSNorm(width, config.rms_norm_eps)
+        self.output = nn.Linear(width, labels)
+
+    def forward(self, pooled: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """Maps `(batch, hidden_size)` to logits and auxiliary logits `(batch, num_labels)`."""
+        states, auxiliary = self.dropout(pooled), []
+        for norm, layer, residual, classify in zip(
+            self.norms, self.layers, self.residuals, self.auxiliary, strict=True
+        ):
+            states = residual(states, layer(norm(states)))
+            auxiliary.append(classify(states))
+        return self.output(self.norm(states)), tuple(auxiliary)
+
+
+class ConfidenceHead(nn.Module):
+    """Predicts whether the first answer is right, from the embedding and the shape of the answer.
+
+    It learns beside the classifier and does not pull on it: its inputs carry no gradient.
+    """
+
+    def __init__(self, config: SLRConfig) -> None:
+        super().__init__()
+        # The largest probability, its lead over the second, and the entropy.
+        self.hidden = nn.Linear(config.hidden_size + 3, config.hidden_size // 2)
+        self.output = nn.Linear(config.hidden_size // 2, 1)
+
+    def forward(self, pooled: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """Maps the embedding `(batch, hidden_size)` and the logits `(batch, num_labels)` to `(batch,)`."""
+        probabilities = logits.detach().float().softmax(dim=-1)
+        top = F.pad(probabilities, (0, 1)).topk(2, dim=-1).values
+        entropy = torch.special.entr(probabilities).sum(dim=-1, keepdim=True)
+        shape = torch.cat([top[:, :1], top[:, :1] - top[:, 1:], entropy], dim=-1)
+        features = torch.cat([pooled.detach(), shape.to(pooled.dtype)], dim=-1)
+        return self.output(F.silu(self.hidden(features))).squeeze(-1)
+
+
+class SLRPreTrainedModel(PreTrainedModel):
+    """Initialisation, loading and saving of the models."""
+
+    config_class = SLRConfig
+    base_model_prefix = "slr"
+    main_input_name = "keypoints"
+    supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False  # the loss is a mean over the batch; let Trainer divide it when it accumulates
+    _no_split_modules = ["TransformerBlock"]  # noqa: RUF012
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+    _can_record_outputs = {  # noqa: RUF012
+        "hidden_states": TransformerBlock,
+        "attentions": OutputRecorder(Attention, index=1, layer_name="transformer"),
+    }
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Conv1d):
+            init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, nn.RMSNorm):
+            init.ones_(module.weight)
+        elif isinstance(module, Residual):
+            init.constant_(module.weight, float(self.config.residual_weight))
+        elif isinstance(module, PatchEmbedding):
+            init.normal_(module.weight, std=module.weight.shape[1] ** -0.5)
+            init.normal_(module.bias, std=0.02)
+            init.normal_(module.missing, std=0.02)
+
+
+class SLRModel(SLRPreTrainedModel):
+    """Embedding, backbone and pooling: the keypoints of a clip in, its embedding out."""
+
+    def __init__(self, config: SLRConfig) -> None:
+        super().__init__(config)
+        self.embedding = KeypointEmbedding(config)
+        self.transformer = HierarchicalTransformer(config)
+        self.pooling = TemporalPooling(config)
+        self.post_init()
+
+    @capture_outputs
+    def forward(
+        self,
+        keypoints: torch.Tensor,
+        part_mask: torch.Tensor | None = None,
+        positions: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> SLRModelOutput:
+        """Embeds clips. The inputs are what `KeypointProcessor` gives.
+
+        Args:
+            keypoints: `(batch, frames, points, channels)`; values of missing parts are not read.
+            part_mask: Bool `(batch, frames, parts)`, whether a part was seen; all by default.
+            positions: `(batch, frames)`, the time of each frame in frames at 30 a second; 0, 1, 2... by default.
+            attention_mask: `(batch, frames)`, 1 for frames and 0 for padding; all frames by default.
+            **kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
+
+        Raises:
+            ValueError: If the keypoints do not fit the configuration's parts.
+        """
+        config = self.config
+        expected = (config.num_points, config.num_channels)
+        if keypoints.dim() != 4 or tuple(keypoints.shape[2:]) != expected:
+            raise ValueError(
+                f"`keypoints` must have the shape (batch, frames, {expected[0]}, {expected[1]}), but have "
+                f"{tuple(keypoints.shape)}. Make them with the KeypointProcessor saved beside this model."
+            )
+        batch, frames = keypoints.shape[:2]
+        if positions is None:
+            positions = torch.arange(frames, device=keypoints.device, dtype=torch.float32).expand(batch, frames)
+        if attention_mask is None:
+            attention_mask = torch.ones(batch, frames, device=keypoints.device, dtype=torch.long)
+        if part_mask is None:
+            part_mask = torch.ones(batch, frames, len(config.parts or []), device=keypoints.device, dtype=torch.bool)
+        frame_mask = attention_mask.bool()
+        keypoints = keypoints.to(self.dtype)
+        hidden_states = self.embedding(keypoints, part_mask.bool() & frame_mask.unsqueeze(-1), positions)
+        masked = {"config": config, "inputs_embeds": hidden_states, "attention_mask": attention_mask}
+        head_dim = config.hidden_size // config.num_attention_heads
+        hidden_states = self.transformer(
+            hidden_states,
+            frame_mask,
+            create_bidirectional_sliding_window_mask(**masked),
+            create_bidirectional_mask(**masked),
+            rotary_table(positions, head_dim, float(config.rope_theta), hidden_states.dtype),
+            **kwargs,
+        )
+        pooled, frame_weights = self.pooling(hidden_states, frame_mask)
+        return SLRModelOutput(last_hidden_state=hidden_states, pooled_output=pooled, frame_weights=frame_weights)
+
+
+class SLRForSignClassification(SLRPreTrainedModel):
+    """`SLRModel` with a classifier over the glosses and a confidence head.
+
+    Example:
+        >>> model = SLRForSignClassification(SLRConfig.from_size("tiny", num_labels=3))
+        >>> tuple(model(torch.zeros(1, 20, 87, 4)).logits.shape)
+        (1, 3)
+    """
+
+    _auto_class = "AutoModelForVideoClassification"
+
+    def __init__(self, config: SLRConfig) -> None:
+        super().__init__(config)
+        self.slr = SLRModel(config)
+        self.classifier = SignClassifier(config)
+        self.confidence = ConfidenceHead(config) if config.confidence_head else None
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: torch.Tensor,
+        part_mask: torch.Tensor | None = None,
+        positions: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> SignClassifierOutput:
+        """Classifies clips. The inputs are what `KeypointProcessor` gives.
+
+        Args:
+            keypoints: `(batch, frames, points, channels)`; values of missing parts are not read.
+            part_mask: Bool `(batch, frames, parts)`, whether a part was seen; all by default.
+            positions: `(batch, frames)`, the time of each frame in frames at 30 a second; 0, 1, 2... by default.
+            attention_mask: `(batch, frames)`, 1 for frames and 0 for padding; all frames by default.
+            labels: Class indices `(batch,)`. The loss is then their cross entropy; the losses of a recipe are
+                computed by the trainer.
+            **kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
+
+        Raises:
+            ValueError: If the keypoints do not fit the configuration's parts.
+        """
+        outputs = self.slr(keypoints, part_mask, positions, attention_mask, **kwargs)
+        logits, auxiliary_logits = self.classifier(outputs.pooled_output)
+        confidence_logits = None if self.confidence is None else self.confidence(outputs.pooled_output, logits)
+        return SignClassifierOutput(
+            loss=None if labels is None else F.cross_entropy(logits.float(), labels),
+            logits=logits,
+            auxiliary_logits=auxiliary_logits,
+            confidence_logits=confidence_logits,
+            pooled_output=outputs.pooled_output,
+            frame_weights=outputs.frame_weights,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+
+__all__ = ["SLRForSignClassification", "SLRModel", "SLRModelOutput", "SLRPreTrainedModel", "SignClassifierOutput"]

@@ -1,0 +1,189 @@
+"""One call from a video to the gloss."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Pipeline
+from transformers.dynamic_module_utils import custom_object_save
+from transformers.utils import ModelOutput
+
+from .extraction_slr import HolisticExtractor
+from .landmarks_slr import Landmarks
+from .modeling_slr import SLRForSignClassification
+from .processing_slr import KeypointProcessor
+
+#: The pipeline's task, by which `transformers.pipeline` knows it.
+TASK = "sign-language-recognition"
+
+#: Why an answer may be poor.
+WARNINGS = {
+    "no_hands": "No hand was seen. Keep both hands in view, in good light.",
+    "hands_rarely_seen": "Hands were seen in less than half of the frames. Keep them in view, in good light.",
+    "no_body": "Head and shoulders were not seen. Step back until they are in view.",
+    "too_short": "The clip has less than five frames with a hand. Record the whole sign.",
+}
+_FEWEST_FRAMES = 5
+
+
+class SignRecognitionPipeline(Pipeline):
+    """Recognises the sign in a clip: extractor, processor and model in one call.
+
+    Args:
+        model: The classifier.
+        feature_extractor: The `KeypointProcessor` saved beside it.
+        extractor: Finds landmarks in videos; a `HolisticExtractor` with its defaults when left out.
+        **kwargs: Arguments of `transformers.Pipeline`, such as `device`, and defaults for the arguments of a call.
+
+    A call takes:
+        inputs: A video file, frames (RGB `uint8` `(frames, height, width, 3)`, or an iterable of frames),
+            `Landmarks`, or a list of video files or `Landmarks`.
+        top_k: How many glosses to answer with.
+        mirror: Whether to swap the signer's sides: for a selfie camera or a left-handed signer.
+        fps: Frames a second of `inputs` given as frames.
+        progress: Called with the frames done and their total (or `None`) while landmarks are found.
+
+    It returns, for each clip:
+        - predictions: `top_k` times `{"label": gloss, "score": probability}`, the best first.
+        - confidence: The probability that the first answer is right.
+        - warnings: Keys of `WARNINGS` that say why the answer may be poor.
+
+    Example:
+        >>> recognize = SignRecognitionPipeline.from_pretrained("space/model")  # doctest: +SKIP
+        >>> recognize("clip.mp4", top_k=3)["predictions"][0]["label"]  # doctest: +SKIP
+        'hello'
+    """
+
+    _load_tokenizer: Any = False
+    _load_image_processor: Any = False
+    _load_processor: Any = False
+    _load_feature_extractor: Any = True
+
+    model: SLRForSignClassification
+    feature_extractor: Any  # a KeypointProcessor, of this folder or of its copy in the Hub's module cache
+
+    def __init__(
+        self,
+        model: SLRForSignClassification,
+        feature_extractor: KeypointProcessor,
+        extractor: HolisticExtractor | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("task", TASK)
+        super().__init__(model=model, feature_extractor=feature_extractor, **kwargs)  # type: ignore[arg-type]
+        self.model.eval()
+        self.extractor = HolisticExtractor() if extractor is None else extractor
+
+    @classmethod
+    def from_pretrained(cls, model: str | os.PathLike[str], **kwargs: Any) -> "SignRecognitionPipeline":
+        """Loads a saved folder or Hub repository with the code of this package.
+
+        Args:
+            model: Folder, or Hub id.
+            **kwargs: Arguments of the constructor.
+        """
+        return cls(
+            model=SLRForSignClassification.from_pretrained(model),
+            feature_extractor=KeypointProcessor.from_pretrained(model),
+            **kwargs,
+        )
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Saves all that recognition needs: weights, configuration, processor, and the code of all of them.
+
+        Args:
+            save_directory: Folder, made where it is missing.
+            **kwargs: Arguments of `PreTrainedModel.save_pretrained`, such as `push_to_hub`.
+        """
+        folder = Path(save_directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        config = self.model.config
+        implementation = f"{type(self).__module__.split('.')[-1]}.{type(self).__name__}"
+        config.custom_pipelines = {TASK: {"impl": implementation, "pt": ["AutoModelForVideoClassification"]}}
+        # The classifier is what AutoModel gives, so that its output has logits.
+        classifier = f"{type(self.model).__module__.split('.')[-1]}.{type(self.model).__name__}"
+        config.auto_map = {**(getattr(config, "auto_map", None) or {}), "AutoModel": classifier}
+        custom_object_save(self, folder)
+        self.feature_extractor.save_pretrained(folder)
+        self.model.save_pretrained(folder, **kwargs)
+
+    def _sanitize_parameters(
+        self,
+        top_k: int | None = None,
+        mirror: bool | None = None,
+        fps: float | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+        **unknown: Any,
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        if unknown:
+            raise TypeError(f"Unknown arguments: {', '.join(unknown)}. A call takes top_k, mirror, fps and progress.")
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"`top_k` must be at least 1, but is {top_k}.")
+        preprocess = {"mirror": mirror, "fps": fps, "progress": progress}
+        preprocess = {name: value for name, value in preprocess.items() if value is not None}
+        return preprocess, {}, {} if top_k is None else {"top_k": top_k}
+
+    def preprocess(  # type: ignore[override]
+        self,
+        input_: Any,
+        mirror: bool = False,
+        fps: float | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> dict[str, Any]:
+        """Finds the landmarks where they are not given, and makes keypoints of them."""
+        # Not isinstance: in remote code, this folder and slr_hf each have a class of that name.
+        landmarks = input_ if hasattr(input_, "coordinates") else self.extractor(input_, fps=fps, progress=progress)
+        return {**self.feature_extractor(landmarks, mirror=mirror), "warnings": self.find_warnings(landmarks)}
+
+    def _forward(self, input_tensors: dict[str, Any], **_: Any) -> ModelOutput:
+        inputs = dict(input_tensors)
+        warnings = inputs.pop("warnings")
+        return ModelOutput(outputs=self.model(**inputs), warnings=warnings)
+
+    def postprocess(self, model_outputs: ModelOutput, top_k: int = 5) -> dict[str, Any]:  # type: ignore[override]
+        """Names the best glosses."""
+        outputs = model_outputs["outputs"]
+        probabilities = outputs["logits"][0].float().softmax(dim=-1)
+        scores, labels = probabilities.topk(min(top_k, len(probabilities)))
+        if outputs.get("confidence_logits") is not None:
+            confidence = torch.sigmoid(outputs["confidence_logits"][0].float()).item()
+        else:
+            confidence = scores[0].item()
+        id2label = self.model.config.id2label or {}
+        predictions = [
+            {"label": id2label[label], "score": score}
+            for label, score in zip(labels.tolist(), scores.tolist(), strict=True)
+        ]
+        return {"predictions": predictions, "confidence": confidence, "warnings": model_outputs["warnings"]}
+
+    def find_warnings(self, landmarks: Landmarks) -> list[str]:
+        """Tells what in the clip may make its answer poor.
+
+        Args:
+            landmarks: The clip.
+
+        Returns:
+            Keys of `WARNINGS`.
+        """
+        parts = self.feature_extractor.parts
+        seen = {part["name"]: landmarks.detected(part["points"]) for part in parts}
+        hands = [seen[part["name"]] for part in parts if part.get("anchor") is not None]
+        others = [seen[part["name"]] for part in parts if part.get("anchor") is None]
+        warnings = []
+        if hands:
+            frames = np.logical_or.reduce(hands)
+            if not frames.any():
+                warnings.append("no_hands")
+            elif frames.mean() < 0.5:
+                warnings.append("hands_rarely_seen")
+            if 0 < frames.sum() < _FEWEST_FRAMES:
+                warnings.append("too_short")
+        if others and not any(frames.any() for frames in others):
+            warnings.append("no_body")
+        return warnings
+
+
+__all__ = ["TASK", "WARNINGS", "SignRecognitionPipeline"]
