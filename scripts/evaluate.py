@@ -4,12 +4,11 @@
 
 OUTPUT/metrics.json holds top-1, top-5 and mean class accuracy, calibration error and AUROC of the confidence, the
 accuracy of each session and gloss, and the most frequent confusions. Only the clips that are asked for are evaluated;
-how many of them the model saw in training is part of the figures. The exit code is 2 where an argument or a file cannot
-be used.
+how many of them the model saw in training, validation included, is part of the figures. The exit code is 2 where an
+argument or a file cannot be used.
 """
 
 import argparse
-import json
 import logging
 import sys
 from pathlib import Path
@@ -41,28 +40,41 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--ignore-unknown-glosses", action="store_true", help="leave out clips of glosses that the model does not know"
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write metrics.json (default: the model)")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to write metrics.json (default: MODEL/evaluation)"
+    )
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="clips of a batch (default: 64)")
-    parser.add_argument("--device", default="cpu", help="where to compute (default: cpu)")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu"], default="auto", help="auto: an accelerator where there is one (default)"
+    )
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
-    return parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
+    if parsed.batch_size < 1:
+        parser.error(f"--batch-size must be at least 1, but is {parsed.batch_size}")
+    # Not in the model's own folder, whose metrics.json is the record of its training.
+    parsed.output = parsed.output or parsed.model / "evaluation"
+    return parsed
 
 
 def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
     """Evaluates as the command line asks; writes and returns the figures."""
     # Imported here, so that --help and a mistyped flag are answered at once.
     import numpy as np
+    import torch
 
     from slr_hf.data import get_vocabulary, load_landmark_arrays, prepare_dataset, split
-    from slr_hf.model.modeling_slr import SLRForSignClassification
-    from slr_hf.model.processing_slr import KeypointProcessor
-    from slr_hf.training.evaluation import evaluate, match_labels
+    from slr_hf.training.evaluation import (
+        check_clips,
+        evaluate,
+        load_model,
+        match_labels,
+        model_glosses,
+        read_training_clips,
+    )
     from slr_hf.training.stages import TRAINING_CLIPS, write_json
 
-    if not (options.model / "config.json").is_file():
-        raise ValueError(f"There is no model in {options.model}: it has no config.json.")
-    model = SLRForSignClassification.from_pretrained(options.model)
-    processor = KeypointProcessor.from_pretrained(options.model)
+    model, processor = load_model(options.model)
+    seen = read_training_clips(options.model)
     vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
     dataset = load_landmark_arrays(
         options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
@@ -74,15 +86,15 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
             test_fraction=options.held_out_fraction,
             validation_fraction=0,
         )["test"]
+    glosses = model_glosses(model)
     if options.ignore_unknown_glosses:
-        dataset = dataset.select(np.flatnonzero(match_labels(dataset, list(model.config.label2id)) >= 0))
-    evaluation = evaluate(model, processor, prepare_dataset(dataset, processor), options.batch_size, options.device)
-
-    record = options.model / TRAINING_CLIPS
-    seen = None
-    if record.is_file():
-        seen = [clip for clips in json.loads(record.read_text(encoding="utf-8")).values() for clip in clips]
-    metrics = evaluation.summary(seen)
+        dataset = dataset.select(np.flatnonzero(match_labels(dataset, glosses) >= 0))
+    # Checked before the clips are prepared, so that a wrong file is answered at once.
+    check_clips(dataset, glosses)
+    prepared = prepare_dataset(dataset, processor)
+    on_accelerator = options.device == "auto" and torch.accelerator.is_available()
+    device = torch.accelerator.current_accelerator() if on_accelerator else "cpu"
+    metrics = evaluate(model, processor, prepared, options.batch_size, device).summary(seen)
     if metrics["seen_in_training"]:
         logger.warning(
             "%d of the %d clips were seen in training, so these figures say little about new clips. Choose clips with "
@@ -92,7 +104,7 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
         )
     elif seen is None:
         logger.warning("%s does not say which clips it was trained on (%s).", options.model, TRAINING_CLIPS)
-    write_json((options.output or options.model) / "metrics.json", metrics)
+    write_json(options.output / "metrics.json", metrics)
     return metrics
 
 
@@ -108,7 +120,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"evaluate.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
         return UNUSABLE
     auroc = metrics["confidence"]["auroc"]
+    seen = metrics["seen_in_training"]
     print(f"clips                {metrics['clips']}")
+    print(f"seen in training     {'unknown' if seen is None else seen}")
     print(f"top-1                {metrics['top1']:.4f}")
     print(f"top-5                {metrics['top5']:.4f}")
     print(f"mean class accuracy  {metrics['mean_class_accuracy']:.4f}")

@@ -1,13 +1,17 @@
 """Evaluation of a model on clips, and the figures that metrics.json holds."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
 from slr_hf.data.collation import KeypointCollator
@@ -21,6 +25,7 @@ from slr_hf.training.metrics import (
     mean_class_accuracy,
     top_k_accuracy,
 )
+from slr_hf.training.stages import TRAINING_CLIPS
 
 #: The most frequent confusions that a summary lists.
 _MOST_CONFUSIONS = 30
@@ -98,6 +103,61 @@ class Evaluation:
         }
 
 
+def load_model(folder: str | Path) -> tuple[SLRForSignClassification, KeypointProcessor]:
+    """Loads a saved model and the processor beside it, and makes sure that nothing is missing.
+
+    Args:
+        folder: Folder of the model, such as `best` of a finished stage.
+
+    Raises:
+        OSError: If a file is missing or cannot be read.
+        ValueError: If there is no model, a file is damaged, or weights are missing or of another size, which would be
+            random then.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"There is no model in {folder}: it has no config.json.")
+    try:
+        loaded: Any = SLRForSignClassification.from_pretrained(
+            folder, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        processor = KeypointProcessor.from_pretrained(folder)
+    except (SafetensorError, StrictDataclassError) as error:
+        raise ValueError(f"The model in {folder} cannot be loaded: {error.__cause__ or error}") from error
+    model, report = loaded
+    unfit = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
+    if unfit:
+        raise ValueError(f"The weights in {folder} do not fit its config.json: {len(unfit)} such as {unfit[0]}.")
+    return model, processor
+
+
+def read_training_clips(folder: str | Path) -> set[str] | None:
+    """Reads which clips a model has seen in training, validation clips included.
+
+    Args:
+        folder: Folder of the model.
+
+    Returns:
+        The names of the clips; `None` where the folder does not say.
+
+    Raises:
+        ValueError: If the record cannot be read.
+    """
+    record = Path(folder) / TRAINING_CLIPS
+    if not record.is_file():
+        return None
+    try:
+        return {str(clip) for clips in json.loads(record.read_text(encoding="utf-8")).values() for clip in clips}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{record} does not list the clips of each split ({error}). Train again.") from error
+
+
+def model_glosses(model: SLRForSignClassification) -> list[str]:
+    """The glosses of a model, in the order of its class indices."""
+    names: Any = model.config.id2label or {}
+    return [str(names[index]) for index in range(len(names))]
+
+
 def match_labels(dataset: Dataset, glosses: list[str]) -> np.ndarray:
     """Finds the class index of each clip's gloss among the glosses of a model, by name.
 
@@ -111,6 +171,27 @@ def match_labels(dataset: Dataset, glosses: list[str]) -> np.ndarray:
     index = {gloss: number for number, gloss in enumerate(glosses)}
     table = np.array([index.get(gloss, -1) for gloss in dataset.features["label"].names], dtype=np.int64)
     return table[read_column(dataset, "label")]
+
+
+def check_clips(dataset: Dataset, glosses: list[str]) -> None:
+    """Makes sure that there are clips, and that a model knows their glosses.
+
+    Args:
+        dataset: Clips with the column `label`.
+        glosses: The model's glosses.
+
+    Raises:
+        ValueError: If there is no clip, or the model does not know a gloss.
+    """
+    if not len(dataset):
+        raise ValueError(f"There is no clip to evaluate. The model knows the glosses {glosses}.")
+    unknown = np.unique(read_column(dataset, "label")[match_labels(dataset, glosses) < 0])
+    if len(unknown):
+        names = dataset.features["label"].int2str(unknown.tolist())
+        raise ValueError(
+            f"The model does not know the glosses {names}. Leave their clips out, as scripts/evaluate.py "
+            "does with --ignore-unknown-glosses."
+        )
 
 
 def evaluate(
@@ -130,18 +211,10 @@ def evaluate(
         device: Where to compute.
 
     Raises:
-        ValueError: If there is no clip, or the model does not know a gloss.
+        ValueError: If there is no clip, the model does not know a gloss, or an answer is not finite.
     """
-    names: Any = model.config.id2label or {}
-    glosses = [str(names[index]) for index in range(len(names))]
-    if not len(dataset):
-        raise ValueError("There is no clip to evaluate. Choose another session or fraction.")
-    labels = match_labels(dataset, glosses)
-    unknown = np.unique(read_column(dataset, "label")[labels < 0])
-    if len(unknown):
-        missing = dataset.features["label"].int2str(unknown.tolist())
-        raise ValueError(f"The model does not know the glosses {missing}. Leave their clips out.")
-
+    glosses = model_glosses(model)
+    check_clips(dataset, glosses)
     collate = KeypointCollator(processor)
     model.to(device).eval()  # type: ignore[arg-type]
     logits, confidence = [], []
@@ -156,14 +229,25 @@ def evaluate(
             confidence.append(logits[-1].softmax(dim=-1).amax(dim=-1))
         else:
             confidence.append(outputs.confidence_logits.float().sigmoid().cpu())
+    broken = sum(int((~answers.isfinite().all(dim=-1)).sum()) for answers in logits)
+    if broken:
+        raise ValueError(f"The model's answers to {broken} clips are not finite. Its weights are broken: train again.")
     return Evaluation(
         glosses=glosses,
         clip_ids=read_column(dataset, "clip_id").astype(np.str_).tolist(),
         sessions=read_column(dataset, "session").astype(np.str_).tolist(),
-        labels=torch.from_numpy(labels),
+        labels=torch.from_numpy(match_labels(dataset, glosses)),
         logits=torch.cat(logits),
         confidence=torch.cat(confidence),
     )
 
 
-__all__ = ["Evaluation", "evaluate", "match_labels"]
+__all__ = [
+    "Evaluation",
+    "check_clips",
+    "evaluate",
+    "load_model",
+    "match_labels",
+    "model_glosses",
+    "read_training_clips",
+]

@@ -43,15 +43,15 @@ def test_the_readme_lists_every_sign_it_knows(folder, repository):
 
 @pytest.mark.integration
 def test_it_recognises_held_out_clips(folder, data_dir):
-    """The first held-out clip of every gloss of ksl13's session 2."""
+    """Three held-out clips of every gloss of ksl13's session 2."""
     with np.load(data_dir / "ksl13.npz", allow_pickle=False) as store:
         landmarks, offsets, points = store["landmarks"], store["offsets"], tuple(store["points"].tolist())
         labels, sessions = store["label"], store["session"]
     recognize = SignRecognitionPipeline.from_pretrained(folder, device="cpu")
     right = []
     for gloss in np.unique(labels):
-        clip = np.flatnonzero((labels == gloss) & (sessions == "2"))[0]
-        values = landmarks[offsets[clip] : offsets[clip + 1]].astype(np.float32)
-        answer = recognize(Landmarks(values, points, width=640, height=480), top_k=1)
-        right.append(answer["predictions"][0]["label"] == gloss)
+        for clip in np.flatnonzero((labels == gloss) & (sessions == "2"))[[5, 20, 35]]:
+            values = landmarks[offsets[clip] : offsets[clip + 1]].astype(np.float32)
+            answer = recognize(Landmarks(values, points, width=640, height=480), top_k=1)
+            right.append(answer["predictions"][0]["label"] == gloss)
     assert np.mean(right) >= 0.9
