@@ -17,6 +17,7 @@ from slr_hf.training.augmentations import (
     Augmentations,
     Batch,
     FrameDrop,
+    HandDistortion,
     HandLoss,
     Layout,
     Mirror,
@@ -40,7 +41,13 @@ NUM_LABELS = 5
 
 #: Every augmentation, certain to act.
 ALL = [replace(getattr(Augmentations(), item.name), probability=1.0) for item in fields(Augmentations)]
-every_augmentation = pytest.mark.parametrize("augmentation", ALL, ids=lambda augmentation: type(augmentation).__name__)
+
+
+def name_of(augmentation: object) -> str:
+    return type(augmentation).__name__
+
+
+every_augmentation = pytest.mark.parametrize("augmentation", ALL, ids=name_of)
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +146,7 @@ def test_with_probability_0_nothing_changes(augmentation: Any, batch: Batch) -> 
     assert_equal(replace(augmentation, probability=0.0)(batch, LAYOUT), batch)
 
 
-@pytest.mark.parametrize("augmentation", [step for step in ALL if not isinstance(step, Mirror)], ids=type)
+@pytest.mark.parametrize("augmentation", [step for step in ALL if not isinstance(step, Mirror)], ids=name_of)
 @settings(max_examples=20)
 @given(batch=batches, seed=st.integers(0, 2**16))
 def test_a_part_that_a_clip_never_shows_does_not_appear(
@@ -148,6 +155,34 @@ def test_a_part_that_a_clip_never_shows_does_not_appear(
     torch.manual_seed(seed)
     after = augmentation(batch, LAYOUT)
     assert not (after["part_mask"].any(dim=1) & ~batch["part_mask"].any(dim=1)).any()
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [step for step in ALL if not isinstance(step, Mirror | TimeWarp | TemporalCrop | FrameDrop)],
+    ids=name_of,
+)
+@settings(max_examples=20)
+@given(batch=batches, seed=st.integers(0, 2**16))
+def test_a_part_that_is_missing_in_a_frame_stays_missing(
+    augmentation: Callable[..., Batch], batch: Batch, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    assert not (augmentation(batch, LAYOUT)["part_mask"] & ~batch["part_mask"]).any()
+
+
+@every_augmentation
+def test_clips_of_one_frame_without_hands_and_of_nothing_survive(augmentation: Callable[..., Batch]) -> None:
+    batch = make_batch([1, 12, 12])
+    batch["part_mask"][1, :, [LEFT, RIGHT]] = False
+    batch["part_mask"][2] = False
+    batch["keypoints"] *= LAYOUT.by_point(batch["part_mask"])
+    for seed in range(20):
+        torch.manual_seed(seed)
+        after = augmentation(batch, LAYOUT)
+        assert_sound(after)
+        assert not after["part_mask"][1, :, [LEFT, RIGHT]].any()
+        assert not after["part_mask"][2].any()
 
 
 @every_augmentation
@@ -227,6 +262,8 @@ def test_real_clips_stay_sound_and_finish(clips: Dataset) -> None:
         (Scaling, {"factor": (-1.0, 1.0)}),
         (Scaling, {"stretch": 1.0}),
         (Shift, {"parts": -0.1}),
+        (HandDistortion, {"stretch": 1.5}),
+        (HandDistortion, {"turn": -5.0}),
         (Noise, {"deviation": float("nan")}),
         (HandLoss, {"longest": 2.0}),
         (MixUp, {"alpha": 0.0}),
@@ -379,6 +416,51 @@ def test_a_shift_moves_each_part_of_a_clip_as_a_whole() -> None:
     assert places.std(dim=1).mean().item() == pytest.approx(0.1, rel=0.15)
 
 
+def wrist_offsets(batch: Batch) -> torch.Tensor:
+    """Each point of the right hand as seen from its wrist: `(clips, frames, 21, 3)`."""
+    hand = batch["keypoints"].split(LAYOUT.sizes, dim=2)[RIGHT]
+    return hand - hand[:, :, :1]
+
+
+def test_a_distorted_hand_hangs_on_its_wrist_and_the_rest_stays() -> None:
+    batch = make_batch([10] * 20)
+    after = HandDistortion(probability=1)(batch, LAYOUT)
+    for part, (old, new) in enumerate(
+        zip(*(clips["keypoints"].split(LAYOUT.sizes, dim=2) for clips in (batch, after)), strict=True)
+    ):
+        if part in LAYOUT.hands:
+            torch.testing.assert_close(new[:, :, 0], old[:, :, 0])
+            assert (new[:, :, 1:] != old[:, :, 1:]).any(dim=-1).all()
+        else:
+            torch.testing.assert_close(new, old)
+
+
+def test_a_finger_has_one_length_in_all_frames_of_a_clip() -> None:
+    batch = make_batch([10] * 200)
+    after = HandDistortion(probability=1, stretch=0.4, turn=0)(batch, LAYOUT)
+    factors = (wrist_offsets(after) / wrist_offsets(batch))[:, :, 1:].nanmedian(dim=-1).values
+    torch.testing.assert_close(factors, factors[:, :1].expand_as(factors), rtol=1e-3, atol=1e-3)
+    # MediaPipe's hand: the wrist, then four joints for each finger.
+    fingers = factors[:, 0].unflatten(1, (5, 4))
+    torch.testing.assert_close(fingers, fingers[..., :1].expand_as(fingers), rtol=1e-3, atol=1e-3)
+    assert 0.6 <= fingers.min() < 0.65 < 1.35 < fingers.max() <= 1.4
+    assert (fingers.std(dim=1) > 0.01).all(), "all fingers alike"
+
+
+def test_a_hand_turns_in_the_picture_without_changing_its_shape() -> None:
+    batch = make_batch([10] * 200)
+    old, new = (
+        wrist_offsets(clips)[:, :, 1:]
+        for clips in (batch, HandDistortion(probability=1, stretch=0, turn=30)(batch, LAYOUT))
+    )
+    torch.testing.assert_close(new[..., 2], old[..., 2], rtol=0, atol=1e-5)
+    turn = torch.view_as_complex(new[..., :2].contiguous()) / torch.view_as_complex(old[..., :2].contiguous())
+    torch.testing.assert_close(turn, turn[:, :1, :1].expand_as(turn), rtol=0, atol=1e-3)
+    torch.testing.assert_close(turn.abs(), torch.ones_like(turn.real), rtol=0, atol=1e-3)
+    degrees = torch.rad2deg(turn[:, 0, 0].angle())
+    assert -30 <= degrees.min() < -27 < 27 < degrees.max() <= 30
+
+
 def test_noise_has_the_deviation_asked_for_and_is_new_in_every_frame() -> None:
     batch = make_batch([20] * 10)
     noise = Noise(probability=1, deviation=0.05)(batch, LAYOUT)["keypoints"] - batch["keypoints"]
@@ -408,6 +490,8 @@ def test_a_mirrored_batch_is_what_the_processor_makes_of_mirrored_landmarks(data
         dict(PROCESSOR.pad([PROCESSOR.prepare(clip, mirror=mirror) for clip in landmarks])) for mirror in (False, True)
     )
     mirrored = Mirror(probability=1)(plain, LAYOUT)
+    assert plain["part_mask"][..., RIGHT].any()
+    assert torch.equal(mirrored["part_mask"][..., LEFT], plain["part_mask"][..., RIGHT])
     assert torch.equal(mirrored["part_mask"], expected["part_mask"])
     torch.testing.assert_close(mirrored["keypoints"], expected["keypoints"], rtol=0, atol=1e-4)
 
