@@ -479,6 +479,10 @@ def test_mirroring_twice_is_the_identity(batch: Batch) -> None:
     mirror = Mirror(probability=1)
     once = mirror(batch, LAYOUT)
     assert torch.equal(once["part_mask"][..., LEFT], batch["part_mask"][..., RIGHT])
+    left, right = (
+        clips["keypoints"].split(LAYOUT.sizes, dim=2)[part] for clips, part in ((once, LEFT), (batch, RIGHT))
+    )
+    assert torch.equal(left, right * torch.tensor([-1, 1, 1]))
     assert_equal(mirror(once, LAYOUT), batch)
 
 

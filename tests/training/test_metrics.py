@@ -52,6 +52,17 @@ def test_a_calibrated_model_has_no_error():
     assert calibration_error(logits, labels) == pytest.approx(0, abs=1e-5)
 
 
+def test_calibration_error_adds_up_fifteen_bins():
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(500, 4, generator=generator)
+    labels = torch.randint(4, (500,), generator=generator)
+    probability, answer = logits.softmax(dim=-1).max(dim=-1)
+    right = (answer == labels).float()
+    members = [(probability > low / 15) & (probability <= (low + 1) / 15) for low in range(15)]
+    gaps = [(probability[bin_] - right[bin_]).mean().abs() * bin_.sum() / 500 for bin_ in members if bin_.any()]
+    assert calibration_error(logits, labels) == pytest.approx(float(sum(gaps)), abs=1e-5)
+
+
 def test_one_gloss_is_always_calibrated():
     assert calibration_error(torch.zeros(3, 1), torch.zeros(3, dtype=torch.long)) == 0
 
@@ -60,6 +71,12 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order():
     confidence = torch.tensor([0.9, 0.4, 0.6, 0.1])
     right = torch.tensor([True, True, False, False])
     assert confidence_auroc(confidence, right) == pytest.approx(3 / 4)
+
+
+def test_a_tie_counts_half_a_pair():
+    confidence = torch.tensor([0.2, 0.2, 0.9, 0.1])
+    right = torch.tensor([True, False, False, False])
+    assert confidence_auroc(confidence, right) == pytest.approx((0.5 + 0 + 1) / 3)
 
 
 @pytest.mark.parametrize("right", [[True, True], [False, False]])

@@ -46,7 +46,6 @@ class TimeWarp:
         warped = (count / speed).round().clamp(min=2, max=layout.input_size).to(count.dtype)
         warped = torch.where(chosen & (count > 1), warped, count)
         share = torch.arange(int(warped.max()), device=count.device) / (warped[:, None] - 1).clamp(min=1)
-        share = share.clamp(max=1)
         last = (count[:, None] - 1).to(share.dtype)
         even = share * last
         source = _snapped(even + last * bend[:, None] * torch.sin(2 * math.pi * share) / (2 * math.pi))

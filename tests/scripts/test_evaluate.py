@@ -1,0 +1,160 @@
+"""scripts/evaluate.py as its user meets it: arguments, files and an exit code."""
+
+import json
+import logging
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.processing_slr import KeypointProcessor
+
+#: Three of the thirteen glosses of ksl13, not in the order of its labels.
+GLOSSES = ["yes", "no", "sorry"]
+
+FIGURES = {
+    *("clips", "seen_in_training", "top1", "top5", "mean_class_accuracy", "cross_entropy", "calibration_error"),
+    *("confidence", "sessions", "glosses", "confusions"),
+}
+
+
+class Done(NamedTuple):
+    """What a run of the script left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """The folder of a model that knows three glosses and has seen one clip of ksl13."""
+    torch.manual_seed(0)
+    config = SLRConfig.from_size(
+        "tiny", id2label=dict(enumerate(GLOSSES)), num_local_layers=1, num_global_layers=1, hidden_size=32
+    )
+    folder = tmp_path / "best"
+    SLRForSignClassification(config).save_pretrained(folder)
+    KeypointProcessor().save_pretrained(folder)
+    (folder / "training_clips.json").write_text('{"train": ["ksl13-1-yes-0"], "validation": []}')
+    (folder / "metrics.json").write_text('{"epochs": 3}')
+    return folder
+
+
+@pytest.fixture
+def evaluate(repository: Path, model: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs the script's `main` on the model with arguments."""
+    main = runpy.run_path(str(repository / "scripts/evaluate.py"))["main"]
+
+    def run(*arguments: str | Path) -> Done:
+        capfd.readouterr()
+        try:
+            returncode = main([str(argument) for argument in ("--model", model, "--device", "cpu", *arguments)])
+        except SystemExit as ended:
+            returncode = ended.code
+        return Done(returncode, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def one_session(data_dir: Path) -> list[str]:
+    """Arguments for the thirty clips of session 1 whose glosses the model knows."""
+    return ["--dataset", str(data_dir / "ksl13.npz"), "--held-out-session", "1", "--ignore-unknown-glosses"]
+
+
+@pytest.mark.integration
+def test_only_what_is_asked_for_is_evaluated(
+    evaluate: Callable[..., Done], one_session: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        done = evaluate(*one_session, "--output", tmp_path / "figures")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "figures/metrics.json").read_text())
+    assert metrics.keys() == FIGURES
+    assert metrics["sessions"].keys() == {"ksl13-1"}
+    assert {gloss: figures["clips"] for gloss, figures in metrics["glosses"].items()} == dict.fromkeys(GLOSSES, 10)
+    assert metrics["seen_in_training"] == 1
+    assert "1 of the 30 clips were seen in training" in caplog.text
+    assert f"top-1                {metrics['top1']:.4f}" in done.stdout.splitlines()
+
+
+@pytest.mark.integration
+def test_the_record_of_the_training_is_not_overwritten(
+    evaluate: Callable[..., Done], one_session: list[str], model: Path
+) -> None:
+    assert evaluate(*one_session).returncode == 0
+    assert json.loads((model / "metrics.json").read_text()) == {"epochs": 3}
+    assert json.loads((model / "evaluation/metrics.json").read_text()).keys() == FIGURES
+
+
+@pytest.mark.integration
+def test_a_model_that_does_not_say_what_it_has_seen_is_noted(
+    evaluate: Callable[..., Done], one_session: list[str], model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (model / "training_clips.json").unlink()
+    with caplog.at_level(logging.WARNING):
+        done = evaluate(*one_session)
+    assert json.loads((model / "evaluation/metrics.json").read_text())["seen_in_training"] is None
+    assert "does not say which clips it was trained on" in caplog.text
+    assert "seen in training     unknown" in done.stdout.splitlines()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "The model does not know the glosses [\"Let's go\", 'bad',"),
+        (["--held-out-session", "9"], "There is no session '9'."),
+        (["--held-out-fraction", "1.5"], "must be above 0 and below 1, but is 1.5"),
+        (["--vocabulary", "latin"], "There is no vocabulary 'latin'."),
+        (["--model", "nowhere"], "There is no model in nowhere: it has no config.json."),
+        (["--dataset", "nowhere.npz"], "There is no file"),
+    ],
+)
+def test_what_cannot_be_used_is_answered_in_one_line(
+    evaluate: Callable[..., Done], data_dir: Path, model: Path, arguments: list[str], message: str
+) -> None:
+    done = evaluate("--dataset", data_dir / "ksl13.npz", *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("evaluate.py: ")]
+    assert message in line
+    assert "Traceback" not in done.stderr
+    assert not (model / "evaluation").exists()
+
+
+@pytest.mark.integration
+def test_debug_shows_where_an_error_comes_from(evaluate: Callable[..., Done], data_dir: Path) -> None:
+    with pytest.raises(ValueError, match="does not know the glosses"):
+        evaluate("--dataset", data_dir / "ksl13.npz", "--debug")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: --dataset"),
+        (["--dataset", "a.npz", "--batch-size", "0"], "--batch-size must be at least 1, but is 0"),
+        (["--dataset", "a.npz", "--device", "gpu"], "argument --device: invalid choice: 'gpu'"),
+    ],
+)
+def test_usage_errors_exit_with_2(evaluate: Callable[..., Done], arguments: list[str], message: str) -> None:
+    done = evaluate(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.integration
+def test_it_runs_as_a_command(repository: Path, model: Path, one_session: list[str]) -> None:
+    command = [sys.executable, "scripts/evaluate.py", "--model", model, "--device", "cpu", *one_session]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 of the 30 clips were seen in training" in done.stderr
+    assert done.stdout.startswith("clips                30\n")
