@@ -117,7 +117,8 @@ def split(
         source = _strings(dataset, "source")
         others = np.flatnonzero(~np.isin(source, source[held_out]))
         held_out[others] = _last(dataset.select(others), test_fraction)
-    splits = _split(dataset, held_out) if held_out.any() else DatasetDict(train=dataset)
+    wanted = test_session is not None or test_fraction
+    splits = _split(dataset, held_out) if wanted else DatasetDict(train=dataset)
     train = splits.pop("train")
     if validation_session is not None:
         inner = hold_out(train, validation_session)

@@ -122,7 +122,7 @@ def run_stage(
         metrics[name] = {metric: measured[f"{name}_{metric}"] for metric in METRICS}
     trainer.save_state()
     if trainer.is_world_process_zero():
-        _save_best(best, model, processor, recipe, metrics, clip_ids(splits))
+        _save_best(best, model, processor, recipe, metrics, clip_ids(splits, start))
         for checkpoint in _checkpoints(folder):
             shutil.rmtree(checkpoint)
     trainer.accelerator.wait_for_everyone()
@@ -170,13 +170,25 @@ def describe(splits: DatasetDict) -> dict[str, Any]:
     return {"glosses": splits["train"].features["label"].names, "clips": clips}
 
 
-def clip_ids(splits: DatasetDict) -> dict[str, list[str]]:
-    """The names of the clips of each split that has a say in training: `train`, and `validation` where there is one."""
-    return {
-        name: read_column(splits[name], "clip_id").astype(np.str_).tolist()
-        for name in ("train", "validation")
-        if name in splits
-    }
+def clip_ids(splits: DatasetDict, start: str | Path | None = None) -> dict[str, list[str]]:
+    """Names the clips that a model has seen, in this stage or in those before it.
+
+    Args:
+        splits: See `run_stages`; `train` and `validation` have a say in training.
+        start: Saved model that the stage starts from, with a record of its own.
+
+    Returns:
+        The names of the clips of each split, each once.
+    """
+    record = None if start is None else Path(start) / TRAINING_CLIPS
+    seen: dict[str, list[str]] = {}
+    if record is not None and record.is_file():
+        seen = json.loads(record.read_text(encoding="utf-8"))
+    for name in ("train", "validation"):
+        if name in splits:
+            clips = read_column(splits[name], "clip_id").astype(np.str_).tolist()
+            seen[name] = list(dict.fromkeys([*seen.get(name, []), *clips]))
+    return seen
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -13,7 +13,7 @@ from slr_hf.data import split, to_clip
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes import Recipe
-from slr_hf.training.stages import StageError, run_stage, run_stages, stage_processor
+from slr_hf.training.stages import StageError, clip_ids, run_stage, run_stages, stage_processor
 
 pytestmark = pytest.mark.integration
 
@@ -182,3 +182,10 @@ def test_the_processor_has_the_recipes_layout(recipe: Recipe, tmp_path: Path) ->
     processor = stage_processor({"it": replace(recipe, config={"parts": hands, "input_size": 32})}, tmp_path)
     assert [part["name"] for part in processor.parts] == ["left_hand", "right_hand"]
     assert processor.input_size == 32
+
+
+def test_the_record_of_seen_clips_keeps_those_of_earlier_stages(splits: DatasetDict, tmp_path: Path) -> None:
+    (tmp_path / "training_clips.json").write_text(json.dumps({"train": ["earlier"], "validation": []}))
+    alone, later = clip_ids(splits), clip_ids(splits, tmp_path)
+    assert later["train"] == ["earlier", *alone["train"]]
+    assert clip_ids(splits, tmp_path / "nowhere") == alone
