@@ -16,20 +16,28 @@ from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations import (
     Augmentations,
     Batch,
+    CutMix,
     FrameDrop,
     HandDistortion,
     HandLoss,
+    HandSwap,
+    IdleHand,
+    KeypointDropout,
     Layout,
+    LocalDistortion,
     Mirror,
     MixUp,
     Noise,
     PartDropout,
+    Perspective,
     Rotation,
     Scaling,
     Shift,
+    SpeedJitter,
     TemporalCrop,
     TimeWarp,
 )
+from slr_hf.training.augmentations.space import ASSUMED_DEPTH
 from slr_hf.training.losses import soft_targets
 
 #: Parts: lips, left hand, right hand, pose. The limit is low, so that clips reach it.
@@ -146,7 +154,9 @@ def test_with_probability_0_nothing_changes(augmentation: Any, batch: Batch) -> 
     assert_equal(replace(augmentation, probability=0.0)(batch, LAYOUT), batch)
 
 
-@pytest.mark.parametrize("augmentation", [step for step in ALL if not isinstance(step, Mirror)], ids=name_of)
+@pytest.mark.parametrize(
+    "augmentation", [step for step in ALL if not isinstance(step, Mirror | HandSwap | IdleHand | CutMix)], ids=name_of
+)
 @settings(max_examples=20)
 @given(batch=batches, seed=st.integers(0, 2**16))
 def test_a_part_that_a_clip_never_shows_does_not_appear(
@@ -159,7 +169,11 @@ def test_a_part_that_a_clip_never_shows_does_not_appear(
 
 @pytest.mark.parametrize(
     "augmentation",
-    [step for step in ALL if not isinstance(step, Mirror | TimeWarp | TemporalCrop | FrameDrop)],
+    [
+        step
+        for step in ALL
+        if not isinstance(step, Mirror | HandSwap | IdleHand | CutMix | TimeWarp | TemporalCrop | FrameDrop)
+    ],
     ids=name_of,
 )
 @settings(max_examples=20)
@@ -181,11 +195,12 @@ def test_clips_of_one_frame_without_hands_and_of_nothing_survive(augmentation: C
         torch.manual_seed(seed)
         after = augmentation(batch, LAYOUT)
         assert_sound(after)
-        assert not after["part_mask"][1, :, [LEFT, RIGHT]].any()
-        assert not after["part_mask"][2].any()
+        if not isinstance(augmentation, CutMix):
+            assert not after["part_mask"][1, :, [LEFT, RIGHT]].any()
+            assert not after["part_mask"][2].any()
 
 
-@every_augmentation
+@pytest.mark.parametrize("augmentation", [step for step in ALL if not isinstance(step, IdleHand)], ids=name_of)
 def test_each_clip_is_changed_on_its_own(augmentation: Any) -> None:
     # The same clip 300 times: about half of them are changed, each differently.
     one = make_batch([20])
@@ -200,8 +215,9 @@ def test_each_clip_is_changed_on_its_own(augmentation: Any) -> None:
         for clip in range(300)
     ]
     assert 0.4 < sum(same) / 300 < 0.75
-    if not isinstance(augmentation, Mirror | MixUp):
-        sums = after["keypoints"].double().sum(dim=(1, 2, 3))[~torch.tensor(same)]
+    if not isinstance(augmentation, Mirror | MixUp | CutMix):
+        weights = torch.arange(after["keypoints"].shape[2]).view(-1, 1)
+        sums = (after["keypoints"].double() * weights).sum(dim=(1, 2, 3))[~torch.tensor(same)]
         assert len(sums.unique()) >= 4
 
 
@@ -220,7 +236,8 @@ def test_the_seed_of_torch_alone_decides() -> None:
 
     first = run(seed=1, other=1)
     assert_equal(run(seed=1, other=2), first)
-    assert not torch.equal(run(seed=2, other=1)["labels"], first["labels"])
+    other = run(seed=2, other=1)["keypoints"]
+    assert other.shape != first["keypoints"].shape or not torch.equal(other, first["keypoints"])
 
 
 def test_none_changes_nothing_and_draws_nothing() -> None:
@@ -267,6 +284,13 @@ def test_real_clips_stay_sound_and_finish(clips: Dataset) -> None:
         (Noise, {"deviation": float("nan")}),
         (HandLoss, {"longest": 2.0}),
         (MixUp, {"alpha": 0.0}),
+        (CutMix, {"longest": 1.5}),
+        (IdleHand, {"drop": -1.0}),
+        (HandSwap, {"longest": -0.1}),
+        (KeypointDropout, {"share": 2.0}),
+        (LocalDistortion, {"wavelength": 0.0}),
+        (Perspective, {"distance": (1.0, 5.0)}),
+        (SpeedJitter, {"strength": -1.0}),
     ],
 )
 def test_values_out_of_range_are_refused(kind: Any, values: dict[str, Any]) -> None:
@@ -393,6 +417,37 @@ def test_the_weight_of_depth_is_how_much_z_moves_the_picture() -> None:
     assert moved_by_z(1.0).abs().min() > 1e-3
 
 
+def test_in_perspective_what_is_nearer_gets_larger() -> None:
+    batch = line(1, clips=2)
+    batch["keypoints"][:] = torch.tensor([1.0, 1.0, 0.0])
+    batch["keypoints"][1, ..., 2] = -1  # towards the camera
+    batch["keypoints"][0, :, 0, 2] = 1  # so that no depth is assumed
+    projected = Perspective(probability=1, angle=0, distance=(4, 4), depth=1)(batch, LAYOUT)["keypoints"]
+    torch.testing.assert_close(projected[0, 0, 80], torch.tensor([1.0, 1.0, 0.0]))
+    torch.testing.assert_close(projected[1, 0, 80], torch.tensor([4 / 3, 4 / 3, -1.0]))
+
+
+def test_nothing_passes_the_camera() -> None:
+    batch = line(1)
+    batch["keypoints"][:] = torch.tensor([1.0, 1.0, -1000.0])
+    projected = Perspective(probability=1, angle=0, distance=(4, 4), depth=1)(batch, LAYOUT)["keypoints"]
+    torch.testing.assert_close(projected[..., :2], torch.full_like(projected[..., :2], 2))
+
+
+@pytest.mark.parametrize("kind", [Rotation, Perspective])
+def test_where_z_is_absent_the_hands_stand_in_front_of_the_shoulders(kind: Any) -> None:
+    flat, deep = make_batch([4]), make_batch([4])
+    flat["keypoints"][..., 2] = 0
+    deep["keypoints"][..., 2] = 0
+    hands = torch.tensor([part in (LEFT, RIGHT) for part, size in enumerate(LAYOUT.sizes) for _ in range(size)])
+    deep["keypoints"][:, :, hands, 2] = -ASSUMED_DEPTH
+    turned = []
+    for batch in (flat, deep):
+        torch.manual_seed(0)
+        turned.append(kind(probability=1)(batch, LAYOUT)["keypoints"])
+    torch.testing.assert_close(turned[0], turned[1])
+
+
 def test_scaling_has_one_factor_a_clip_and_stretches_the_width() -> None:
     batch = make_batch([10] * 100)
     scaled = Scaling(probability=1, factor=(0.5, 2), stretch=0.2)(batch, LAYOUT)
@@ -459,6 +514,32 @@ def test_a_hand_turns_in_the_picture_without_changing_its_shape() -> None:
     torch.testing.assert_close(turn.abs(), torch.ones_like(turn.real), rtol=0, atol=1e-3)
     degrees = torch.rad2deg(turn[:, 0, 0].angle())
     assert -30 <= degrees.min() < -27 < 27 < degrees.max() <= 30
+
+
+def test_a_local_distortion_is_smooth_and_the_same_in_all_frames() -> None:
+    batch = line(6, clips=50)
+    places = torch.linspace(0, 0.86, 87)
+    batch["keypoints"] = torch.stack([places, places, places], dim=-1).expand(50, 6, 87, 3).clone()
+    bent = LocalDistortion(probability=1, strength=0.1, wavelength=2)(batch, LAYOUT)["keypoints"]
+    moves = bent - batch["keypoints"]
+    torch.testing.assert_close(moves, moves[:, :1].expand_as(moves))
+    assert not moves[..., 2].any()
+    assert 0.05 < moves.abs().max() <= 0.1
+    # Neighbours are moved alike: a wave climbs by at most 2 pi / wavelength a shoulder width.
+    step = places[1] * 2**0.5
+    assert moves.diff(dim=2).abs().max() <= 0.1 * torch.pi * step + 1e-6
+
+
+def test_jitter_grows_with_speed() -> None:
+    batch = line(30, clips=50)
+    batch["keypoints"][:, :, :40] = 0  # still
+    batch["keypoints"][:, :, 61:] *= 2  # twice as fast as the points between
+    jitter = SpeedJitter(probability=1, strength=0.1)(batch, LAYOUT)["keypoints"] - batch["keypoints"]
+    assert not jitter[:, :, :40].any()
+    assert not jitter[:, 0].any(), "the first frame has no speed"
+    slow, fast = jitter[:, 1:, 40:61].std().item(), jitter[:, 1:, 61:].std().item()
+    assert slow == pytest.approx(0.1 * 2**0.5, rel=0.05)
+    assert fast == pytest.approx(2 * slow, rel=0.05)
 
 
 def test_noise_has_the_deviation_asked_for_and_is_new_in_every_frame() -> None:
@@ -535,7 +616,82 @@ def test_without_hands_none_is_lost() -> None:
     assert_equal(HandLoss(probability=1)(batch, Layout.of(pose)), batch)
 
 
+def test_an_idle_hand_hangs_still_below_where_another_clip_shows_it_lowest() -> None:
+    batch = make_batch([20] * 4 + [9])
+    batch["part_mask"][:4, :, LEFT] = False
+    batch["keypoints"] *= LAYOUT.by_point(batch["part_mask"])
+    after = IdleHand(probability=1, drop=0.5)(batch, LAYOUT)
+    assert after["part_mask"][:4, :, LEFT].all()
+    donor = batch["keypoints"].split(LAYOUT.sizes, dim=2)[LEFT][4, :9]
+    lowest = donor[donor[..., 1].mean(dim=1).argmax()]
+    hands = after["keypoints"].split(LAYOUT.sizes, dim=2)[LEFT][:4]
+    assert torch.equal(hands, hands[:, :1].expand_as(hands)), "it moves"
+    drops = (hands[:, 0] - lowest)[..., 1]
+    torch.testing.assert_close(drops, drops[:, :1].expand_as(drops))
+    assert 0 <= drops.min() < drops.max() <= 0.5
+    others = after["part_mask"].clone()
+    others[:4, :, LEFT] = False
+    assert torch.equal(others, batch["part_mask"])
+
+
+def test_no_idle_hand_appears_where_a_hand_is_seen_or_none_at_all() -> None:
+    batch = make_batch([20] * 3)
+    batch["part_mask"][0, 5:, LEFT] = False  # lost for a while
+    batch["part_mask"][1, :, [LEFT, RIGHT]] = False
+    batch["keypoints"] *= LAYOUT.by_point(batch["part_mask"])
+    assert_equal(IdleHand(probability=1)(batch, LAYOUT), batch)
+
+
+def test_swapped_hands_stay_in_their_places_for_some_frames() -> None:
+    batch = make_batch([20] * 50)
+    after = HandSwap(probability=1, longest=0.5)(batch, LAYOUT)
+    old, new = (clips["keypoints"].split(LAYOUT.sizes, dim=2) for clips in (batch, after))
+    swapped = (new[LEFT] == old[RIGHT]).flatten(2).all(dim=2)
+    assert 8 <= swapped.sum(dim=1).max() <= 10
+    assert torch.equal(swapped, (new[RIGHT] == old[LEFT]).flatten(2).all(dim=2))
+    assert torch.equal(new[LEFT][~swapped], old[LEFT][~swapped])
+    for part in (LIPS, POSE):
+        assert torch.equal(new[part], old[part])
+
+
+def test_dropped_keypoints_lie_in_the_middle_of_their_part() -> None:
+    batch = make_batch([10] * 100)
+    after = KeypointDropout(probability=1, share=0.2)(batch, LAYOUT)
+    middles = torch.cat(
+        [part.mean(dim=2, keepdim=True).expand_as(part) for part in batch["keypoints"].split(LAYOUT.sizes, dim=2)],
+        dim=2,
+    )
+    dropped = (after["keypoints"] != batch["keypoints"]).all(dim=-1)
+    torch.testing.assert_close(after["keypoints"][dropped], middles[dropped])
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped)), "not for the whole clip"
+    assert dropped.double().mean().item() == pytest.approx(0.2, abs=0.02)
+
+
 # Mixing
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cut_mix_mixes_labels_by_the_frames_that_were_replaced(seed: int) -> None:
+    batch = make_batch([20, 5, 12, 20, 1, 24, 8, 8], missing=0.3, seed=seed)
+    batch["labels"] = torch.eye(8)
+    torch.manual_seed(seed)
+    after = CutMix(probability=1, longest=0.5)(batch, LAYOUT)
+    for name in ("positions", "attention_mask"):
+        assert torch.equal(after[name], batch[name]), name
+    cut = 0
+    for clip, count in enumerate(lengths(batch).tolist()):
+        partner = int((after["labels"][clip] - torch.eye(8)[clip]).argmax())
+        share = after["labels"][clip, partner].item() if partner != clip else 0.0
+        changed = (after["keypoints"][clip, :count] != batch["keypoints"][clip, :count]).flatten(1).any(dim=1)
+        frames = changed.nonzero().flatten().tolist()
+        assert len(frames) <= share * count + 1e-4 <= count / 2 + 1e-4
+        if share:
+            assert frames[-1] - frames[0] < share * count, "more than one piece"
+            source = [frame * lengths(batch)[partner].item() // count for frame in frames]
+            assert torch.equal(after["keypoints"][clip, frames], batch["keypoints"][partner, source])
+            assert torch.equal(after["part_mask"][clip, frames], batch["part_mask"][partner, source])
+            cut += 1
+    assert cut >= 3
 
 
 def mixed(alpha: float = 1.0, seed: int = 0) -> tuple[Batch, Batch, list[int], torch.Tensor]:

@@ -10,9 +10,18 @@ from dataclasses import dataclass, field, fields, replace
 
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations.batch import Batch, Layout
-from slr_hf.training.augmentations.mixing import MixUp
-from slr_hf.training.augmentations.parts import HandLoss, Mirror, PartDropout
-from slr_hf.training.augmentations.space import HandDistortion, Noise, Rotation, Scaling, Shift
+from slr_hf.training.augmentations.detection import (
+    HandLoss,
+    HandSwap,
+    IdleHand,
+    KeypointDropout,
+    Noise,
+    PartDropout,
+    SpeedJitter,
+)
+from slr_hf.training.augmentations.mixing import CutMix, MixUp
+from slr_hf.training.augmentations.shape import HandDistortion, LocalDistortion
+from slr_hf.training.augmentations.space import Mirror, Perspective, Rotation, Scaling, Shift
 from slr_hf.training.augmentations.time import FrameDrop, TemporalCrop, TimeWarp
 
 
@@ -23,14 +32,21 @@ class Augmentations:
     temporal_crop: TemporalCrop = field(default_factory=TemporalCrop)
     time_warp: TimeWarp = field(default_factory=TimeWarp)
     frame_drop: FrameDrop = field(default_factory=FrameDrop)
+    idle_hand: IdleHand = field(default_factory=IdleHand)
     rotation: Rotation = field(default_factory=Rotation)
+    perspective: Perspective = field(default_factory=Perspective)
     scaling: Scaling = field(default_factory=Scaling)
     shift: Shift = field(default_factory=Shift)
     hand_distortion: HandDistortion = field(default_factory=HandDistortion)
+    local_distortion: LocalDistortion = field(default_factory=LocalDistortion)
     mirror: Mirror = field(default_factory=Mirror)
+    hand_swap: HandSwap = field(default_factory=HandSwap)
     hand_loss: HandLoss = field(default_factory=HandLoss)
     part_dropout: PartDropout = field(default_factory=PartDropout)
+    keypoint_dropout: KeypointDropout = field(default_factory=KeypointDropout)
+    cut_mix: CutMix = field(default_factory=CutMix)
     mix_up: MixUp = field(default_factory=MixUp)
+    speed_jitter: SpeedJitter = field(default_factory=SpeedJitter)
     noise: Noise = field(default_factory=Noise)
 
     @classmethod
@@ -63,17 +79,24 @@ class Augmentations:
 __all__ = [
     "Augmentations",
     "Batch",
+    "CutMix",
     "FrameDrop",
     "HandDistortion",
     "HandLoss",
+    "HandSwap",
+    "IdleHand",
+    "KeypointDropout",
     "Layout",
+    "LocalDistortion",
     "Mirror",
     "MixUp",
     "Noise",
     "PartDropout",
+    "Perspective",
     "Rotation",
     "Scaling",
     "Shift",
+    "SpeedJitter",
     "TemporalCrop",
     "TimeWarp",
 ]

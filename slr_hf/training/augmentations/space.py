@@ -1,11 +1,15 @@
-"""Augmentations of place and shape."""
+"""Augmentations of place: where the camera stands and looks, how large the signer is, and which side signs."""
 
 import math
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
 
 from slr_hf.training.augmentations.batch import Batch, Layout, check_ranges, choose, draw
+
+#: How far in front of the shoulders hands are taken to be where landmarks have no z, in shoulder widths.
+ASSUMED_DEPTH = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,47 @@ class Rotation:
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Rotates a batch about the origin between the shoulders."""
         chosen = choose(batch, self.probability)
-        largest = batch["keypoints"].new_tensor([self.pitch, self.yaw, self.roll]) * (math.pi / 180)
-        angles = draw(batch, -1, 1, 3) * largest * chosen[:, None]
-        cosine, sine = angles.cos(), angles.sin()
-        turn = torch.eye(3, device=angles.device).expand(len(angles), 3, 3)
-        # One rotation in the plane of two axes after the other: pitch (y, z), yaw (x, z), roll (x, y).
-        for index, (first, second) in enumerate(((1, 2), (0, 2), (0, 1))):
-            step = torch.eye(3, device=angles.device).repeat(len(angles), 1, 1)
-            step[:, first, first] = step[:, second, second] = cosine[:, index]
-            step[:, first, second], step[:, second, first] = -sine[:, index], sine[:, index]
-            turn = step @ turn
-        weight = turn.new_tensor([1, 1, self.depth])
-        turn = turn * weight / weight[:, None]
-        return {**batch, "keypoints": torch.einsum("bfpi,bji->bfpj", batch["keypoints"], turn)}
+        largest = batch["keypoints"].new_tensor([self.pitch, self.yaw, self.roll])
+        turn = _turn(draw(batch, -1, 1, 3) * largest * chosen[:, None], self.depth)
+        keypoints = with_depth(batch, layout)
+        turned = torch.einsum("bfpi,bji->bfpj", keypoints, turn)
+        return {**batch, "keypoints": torch.where(chosen[:, None, None, None], turned, batch["keypoints"])}
+
+
+@dataclass(frozen=True)
+class Perspective:
+    """Shows the signer as a camera does that is near, and looks from the side, from above or from below.
+
+    Unlike `Rotation`, what is nearer to the camera gets larger: a pinhole camera.
+
+    Args:
+        probability: Share of the clips that are changed.
+        angle: Largest angle of the camera, to the side as well as up and down, in degrees.
+        distance: Range of the distance of the camera, in shoulder widths.
+        depth: Weight of z, which MediaPipe estimates poorly and for each part from another origin.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    probability: float = 0.3
+    angle: float = 15.0
+    distance: tuple[float, float] = (4.0, 10.0)
+    depth: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), angle=(0, 90), distance=(3, 1000), depth=(0.01, 10))
+
+    def __call__(self, batch: Batch, layout: Layout) -> Batch:
+        """Projects a batch; the origin between the shoulders stays where it is."""
+        keypoints, chosen = with_depth(batch, layout), choose(batch, self.probability)
+        angles = draw(batch, -self.angle, self.angle, 3) * keypoints.new_tensor([1, 1, 0])
+        turned = torch.einsum("bfpi,bji->bfpj", keypoints, _turn(angles, self.depth))
+        distance = draw(batch, *self.distance)[:, None, None]
+        # A point is at most half as near as the origin: MediaPipe's z has outliers, and nothing may pass the camera.
+        nearness = distance / (distance + self.depth * turned[..., 2]).maximum(distance / 2)
+        projected = turned * torch.stack([nearness, nearness, torch.ones_like(nearness)], dim=-1)
+        return {**batch, "keypoints": torch.where(chosen[:, None, None, None], projected, batch["keypoints"])}
 
 
 @dataclass(frozen=True)
@@ -109,64 +141,66 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class HandDistortion:
-    """Makes fingers longer and shorter and turns hands about their wrists: the same sign is made with other hands.
+class Mirror:
+    """Shows the signer in a mirror: x is flipped and the sides are swapped. Makes left- and right-handed signers equal.
 
     Args:
         probability: Share of the clips that are changed.
-        stretch: Largest change of a finger's length; 0.3 is 30 percent.
-        turn: Largest turn of a hand in the picture, in degrees.
 
     Raises:
         ValueError: If a value is out of its range.
     """
 
     probability: float = 0.5
-    stretch: float = 0.4
-    turn: float = 20.0
 
     def __post_init__(self) -> None:
-        check_ranges(self, probability=(0, 1), stretch=(0, 1), turn=(0, 180))
+        check_ranges(self, probability=(0, 1))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
-        """Distorts the hands of a batch; wrists and other parts stay where they are."""
-        keypoints, chosen = batch["keypoints"], choose(batch, self.probability)[:, None]
-        device = keypoints.device
-        origin = keypoints.index_select(2, torch.tensor(layout.origins, device=device))
-        lengths = draw(batch, 1 - self.stretch, 1 + self.stretch, max(layout.patches) + 1)
-        lengths = torch.where(chosen, lengths, 1)[:, torch.tensor(layout.patches, device=device)]
-        angles = draw(batch, -1, 1, len(layout.sizes)) * (self.turn * math.pi / 180) * chosen
-        angles = layout.by_point(angles).squeeze(-1)
-        cosine, sine = (lengths * angles.cos())[:, None], (lengths * angles.sin())[:, None]
-        x, y, z = (keypoints - origin).unbind(dim=-1)
-        turned = torch.stack([cosine * x - sine * y, sine * x + cosine * y, lengths[:, None] * z], dim=-1)
-        # Clips that are not chosen stay exactly as they are: taking the wrist off and adding it again rounds.
-        return {**batch, "keypoints": torch.where(chosen[:, :, None, None], origin + turned, keypoints)}
+        """Mirrors a batch."""
+        chosen = choose(batch, self.probability)
+        keypoints, part_mask = batch["keypoints"], batch["part_mask"]
+        flip = keypoints.new_tensor([-1, 1, 1])
+        order = torch.tensor(layout.mirrored_points, device=keypoints.device)
+        mirrored = keypoints.index_select(2, order) * flip
+        return {
+            **batch,
+            "keypoints": torch.where(chosen[:, None, None, None], mirrored, keypoints),
+            "part_mask": torch.where(chosen[:, None, None], part_mask[:, :, list(layout.mirrored_parts)], part_mask),
+        }
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Gaussian noise on every point of every frame.
+def with_depth(batch: Batch, layout: Layout) -> torch.Tensor:
+    """Gives depth to clips that have none.
 
     Args:
-        probability: Share of the clips that are changed.
-        deviation: Its deviation, in shoulder widths.
+        batch: The batch.
+        layout: The layout of its parts.
 
-    Raises:
-        ValueError: If a value is out of its range.
+    Returns:
+        The keypoints. Of clips whose z is 0 throughout, the hands stand `ASSUMED_DEPTH` in front of the shoulders.
     """
-
-    probability: float = 0.5
-    deviation: float = 0.01
-
-    def __post_init__(self) -> None:
-        check_ranges(self, probability=(0, 1), deviation=(0, math.inf))
-
-    def __call__(self, batch: Batch, layout: Layout) -> Batch:
-        """Adds noise to a batch; points that are missing stay 0."""
-        strength = self.deviation * choose(batch, self.probability)
-        noise = torch.randn_like(batch["keypoints"]) * strength[:, None, None, None]
-        return {**batch, "keypoints": (batch["keypoints"] + noise) * layout.by_point(batch["part_mask"])}
+    keypoints, part_mask = batch["keypoints"], batch["part_mask"]
+    flat = (keypoints[..., 2] == 0).flatten(1).all(dim=1)
+    hands = torch.zeros(len(layout.sizes), dtype=torch.bool, device=keypoints.device)
+    hands[list(layout.hands)] = True
+    assumed = -ASSUMED_DEPTH * layout.by_point(part_mask & hands & flat[:, None, None])
+    return keypoints + F.pad(assumed, (2, 0))
 
 
-__all__ = ["HandDistortion", "Noise", "Rotation", "Scaling", "Shift"]
+def _turn(angles: torch.Tensor, depth: float) -> torch.Tensor:
+    """Makes rotations from pitch, yaw and roll in degrees `(batch, 3)`, with z weighted by `depth`: `(batch, 3, 3)`."""
+    angles = angles * (math.pi / 180)
+    cosine, sine = angles.cos(), angles.sin()
+    turn = torch.eye(3, device=angles.device).expand(len(angles), 3, 3)
+    # One rotation in the plane of two axes after the other: pitch (y, z), yaw (x, z), roll (x, y).
+    for index, (first, second) in enumerate(((1, 2), (0, 2), (0, 1))):
+        step = torch.eye(3, device=angles.device).repeat(len(angles), 1, 1)
+        step[:, first, first] = step[:, second, second] = cosine[:, index]
+        step[:, first, second], step[:, second, first] = -sine[:, index], sine[:, index]
+        turn = step @ turn
+    weight = turn.new_tensor([1, 1, depth])
+    return turn * weight / weight[:, None]
+
+
+__all__ = ["ASSUMED_DEPTH", "Mirror", "Perspective", "Rotation", "Scaling", "Shift", "with_depth"]
