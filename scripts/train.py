@@ -73,6 +73,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     training.add_argument(
         "--device", choices=["auto", "cpu"], default="auto", help="auto: an accelerator where there is one (default)"
     )
+    training.add_argument(
+        "--report-to",
+        choices=["none", "tensorboard", "trackio"],
+        default="none",
+        help="log the figures there too; the package has to be installed (default: none)",
+    )
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
     if parsed.held_out_session == ALL_SESSIONS and (parsed.held_out_fraction or parsed.validation_session):
@@ -100,7 +106,15 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     if options.held_out_session == ALL_SESSIONS:
         processor = stage_processor(recipes, options.output / sessions(dataset)[0])
         prepared = prepare_dataset(dataset, processor)
-        return cross_validate(prepared, recipes, options.output, processor, options.validation_fraction, options.device)
+        return cross_validate(
+            prepared,
+            recipes,
+            options.output,
+            processor,
+            options.validation_fraction,
+            options.device,
+            options.report_to,
+        )
     processor = stage_processor(recipes, options.output)
     splits = split(
         dataset,
@@ -111,7 +125,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     )
     # Prepared after the split, so that a mistyped session is answered at once.
     prepared = DatasetDict({name: prepare_dataset(clips, processor) for name, clips in splits.items()})
-    return run_stages(prepared, recipes, options.output, processor, options.device)
+    return run_stages(prepared, recipes, options.output, processor, options.device, options.report_to)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """Configuration of the sign recognition model."""
 
-from typing import Any
+from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -55,6 +55,10 @@ class SLRConfig(PreTrainedConfig):
         num_local_layers: Blocks whose attention sees a window of frames; they come first.
         num_global_layers: Blocks whose attention sees the whole clip; they come last.
         sliding_window: Frames that a local block sees on each side.
+        global_attention: What a frame sees in a global block: "full" = the whole clip; "strided" = its sliding window
+            and every frame that is a multiple of `attention_stride` away, a sparse pattern for long clips
+            (Child et al. 2019, https://arxiv.org/abs/1904.10509).
+        attention_stride: See `global_attention`.
         convolution_kernels: Kernel sizes, in frames, of the temporal convolution between local and global blocks.
         pooling_scales: Numbers of equal segments of the clip that multi-scale pooling averages over.
         num_classifier_layers: Layers of the classifier; each has an auxiliary classifier of its own.
@@ -64,6 +68,8 @@ class SLRConfig(PreTrainedConfig):
         hidden_dropout: Dropout of the output of attention, convolution and feed-forward layers.
         classifier_dropout: Dropout of the pooled embedding.
         drop_path_rate: Largest rate of stochastic depth; it rises linearly from the first block to the last.
+        layer_drop: Probability that a training step skips a block for the whole batch (LayerDrop, Fan et al. 2020,
+            https://arxiv.org/abs/1909.11556).
         residual_weight: Initial value of the learned weight (a channel each) of every residual branch.
         rms_norm_eps: Epsilon of RMSNorm.
 
@@ -92,6 +98,8 @@ class SLRConfig(PreTrainedConfig):
     num_local_layers: int = 4
     num_global_layers: int = 4
     sliding_window: int = 8
+    global_attention: Literal["full", "strided"] = "full"
+    attention_stride: int = 8
     convolution_kernels: list[int] | tuple[int, ...] = (3, 5, 7)
     pooling_scales: list[int] | tuple[int, ...] = (1, 2, 4, 8)
     num_classifier_layers: int = 2
@@ -101,6 +109,7 @@ class SLRConfig(PreTrainedConfig):
     hidden_dropout: float | int = 0.1
     classifier_dropout: float | int = 0.2
     drop_path_rate: float | int = 0.1
+    layer_drop: float | int = 0.0
     residual_weight: float | int = 1.0
     rms_norm_eps: float = 1e-6
 
@@ -151,7 +160,8 @@ class SLRConfig(PreTrainedConfig):
             channels, count = getattr(self, width), getattr(self, heads)
             if channels < 1 or count < 1 or channels % (2 * count):
                 raise ValueError(f"`{width}` must be a multiple of 2 x `{heads}`, but they are {channels} and {count}.")
-        for field in ("input_size", "num_channels", "intermediate_size", "sliding_window", "num_classifier_layers"):
+        positive = ("input_size", "num_channels", "intermediate_size", "sliding_window", "attention_stride")
+        for field in (*positive, "num_classifier_layers"):
             if getattr(self, field) < 1:
                 raise ValueError(f"`{field}` must be at least 1, but is {getattr(self, field)}.")
         for field in ("num_local_layers", "num_global_layers"):
@@ -161,7 +171,8 @@ class SLRConfig(PreTrainedConfig):
             raise ValueError(f"`convolution_kernels` must be odd and positive, but are {self.convolution_kernels}.")
         if not self.pooling_scales or any(scale < 1 for scale in self.pooling_scales):
             raise ValueError(f"`pooling_scales` must be positive, but are {self.pooling_scales}.")
-        for field in ("attention_dropout", "hidden_dropout", "classifier_dropout", "drop_path_rate"):
+        rates = ("attention_dropout", "hidden_dropout", "classifier_dropout", "drop_path_rate", "layer_drop")
+        for field in rates:
             if not 0 <= getattr(self, field) < 1:
                 raise ValueError(f"`{field}` must be at least 0 and below 1, but is {getattr(self, field)}.")
 

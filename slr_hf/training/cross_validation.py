@@ -19,6 +19,7 @@ def cross_validate(
     processor: KeypointProcessor,
     validation_fraction: float = 0.1,
     device: str = "auto",
+    report_to: str = "none",
 ) -> dict[str, Any]:
     """Trains and tests once for every session. Called again, finished folds and stages are not repeated.
 
@@ -29,6 +30,7 @@ def cross_validate(
         processor: The processor that prepared the clips.
         validation_fraction: See `slr_hf.data.splits.split`.
         device: See `run_stages`.
+        report_to: See `run_stages`.
 
     Returns:
         What `folds.json` holds. Of the last stage, the test accuracy of each session (`folds`), their `mean` and the
@@ -39,7 +41,7 @@ def cross_validate(
     summary: dict[str, Any] = {}
     for session in sessions(dataset):
         splits = split(dataset, test_session=session, validation_fraction=validation_fraction)
-        for stage, metrics in run_stages(splits, recipes, output / session, processor, device).items():
+        for stage, metrics in run_stages(splits, recipes, output / session, processor, device, report_to).items():
             accuracies[stage][session] = metrics["test"]["accuracy"]
         stages = {stage: summarize(folds) for stage, folds in accuracies.items()}
         summary = {**stages[list(stages)[-1]], "stages": stages}

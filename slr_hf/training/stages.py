@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 #: The folder of a finished stage: a complete Hub-style folder, with recipe.json and metrics.json.
 BEST = "best"
 
+#: In that folder, the metrics of every epoch of this stage and those before it; see `SignTrainer.learning_curve`.
+LEARNING_CURVES = "learning_curves.json"
+
 #: In that folder, the names of the clips that training saw, so that evaluation cannot take them for unseen.
 TRAINING_CLIPS = "training_clips.json"
 
@@ -39,6 +42,7 @@ def run_stages(
     output: str | Path,
     processor: KeypointProcessor,
     device: str = "auto",
+    report_to: str = "none",
 ) -> dict[str, dict[str, Any]]:
     """Trains the stages of `recipes` in their order, each from the best checkpoint of the one before.
 
@@ -52,6 +56,7 @@ def run_stages(
         output: Folder of the training.
         processor: The processor that prepared the clips. The stage `it` sets its mean and deviation.
         device: "cpu", or "auto" for an accelerator where there is one.
+        report_to: Where else to log to, such as "trackio" or "tensorboard".
 
     Returns:
         For each stage, what its `best/metrics.json` holds.
@@ -62,7 +67,8 @@ def run_stages(
     results = {}
     for stage in sorted(recipes, key=STAGES.index):
         start = _start_folder(stage, output)
-        results[stage] = run_stage(splits, recipes[stage], Path(output) / stage, processor, start, device)
+        folder = Path(output) / stage
+        results[stage] = run_stage(splits, recipes[stage], folder, processor, start, device, report_to)
     return results
 
 
@@ -73,6 +79,7 @@ def run_stage(
     processor: KeypointProcessor,
     start: str | Path | None = None,
     device: str = "auto",
+    report_to: str = "none",
 ) -> dict[str, Any]:
     """Trains one stage; see `run_stages`.
 
@@ -83,6 +90,7 @@ def run_stage(
         processor: See `run_stages`.
         start: Saved model to start from; by default a new one is made.
         device: See `run_stages`.
+        report_to: See `run_stages`.
 
     Returns:
         What `best/metrics.json` holds: the stage's epochs and steps, and the metrics of each split without
@@ -91,7 +99,7 @@ def run_stage(
     folder = Path(folder).resolve()
     if start is not None:
         _check_start(start, splits)
-    arguments = training_arguments(recipe, folder, validate="validation" in splits, device=device)
+    arguments = training_arguments(recipe, folder, validate="validation" in splits, device=device, report_to=report_to)
     with arguments.main_process_first():
         _claim(folder / "recipe.json", recipe.to_dict())
         _claim(folder / "clips.json", describe(splits))
@@ -102,6 +110,7 @@ def run_stage(
 
     set_seed(recipe.seed)
     model, processor = _start(splits, recipe, processor, start)
+    needs_teacher = bool(recipe.losses.distillation_weight)
     trainer = SignTrainer(
         model,
         recipe,
@@ -109,6 +118,8 @@ def run_stage(
         arguments,
         train_dataset=splits["train"],
         eval_dataset=splits.get("validation"),
+        teacher=SLRForSignClassification.from_pretrained(start) if needs_teacher and start is not None else None,
+        watched={name: split for name, split in splits.items() if name != "validation"},
     )
     checkpoints = _checkpoints(folder)
     if checkpoints:
@@ -122,7 +133,13 @@ def run_stage(
         metrics[name] = {metric: measured[f"{name}_{metric}"] for metric in METRICS}
     trainer.save_state()
     if trainer.is_world_process_zero():
-        _save_best(best, model, processor, recipe, metrics, clip_ids(splits, start))
+        records = {
+            "recipe.json": recipe.to_dict(),
+            "metrics.json": metrics,
+            TRAINING_CLIPS: clip_ids(splits, start),
+            LEARNING_CURVES: {**_record(start, LEARNING_CURVES), folder.name: trainer.learning_curve()},
+        }
+        _save_best(best, model, processor, records)
         for checkpoint in _checkpoints(folder):
             shutil.rmtree(checkpoint)
     trainer.accelerator.wait_for_everyone()
@@ -180,10 +197,7 @@ def clip_ids(splits: DatasetDict, start: str | Path | None = None) -> dict[str, 
     Returns:
         The names of the clips of each split, each once.
     """
-    record = None if start is None else Path(start) / TRAINING_CLIPS
-    seen: dict[str, list[str]] = {}
-    if record is not None and record.is_file():
-        seen = json.loads(record.read_text(encoding="utf-8"))
+    seen: dict[str, list[str]] = _record(start, TRAINING_CLIPS)
     for name in ("train", "validation"):
         if name in splits:
             clips = read_column(splits[name], "clip_id").astype(np.str_).tolist()
@@ -198,6 +212,12 @@ def write_json(path: str | Path, content: Any) -> None:
     unfinished = path.with_name(f".{path.name}")
     unfinished.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(path)
+
+
+def _record(start: str | Path | None, name: str) -> dict[str, Any]:
+    """Reads what the model that a stage starts from has on record; empty where it has nothing."""
+    path = None if start is None else Path(start) / name
+    return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.is_file() else {}
 
 
 def _start_folder(stage: str, output: str | Path) -> Path | None:
@@ -238,25 +258,20 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _save_best(
-    folder: Path,
-    model: SLRForSignClassification,
-    processor: KeypointProcessor,
-    recipe: Recipe,
-    metrics: dict[str, Any],
-    seen_clips: dict[str, list[str]],
+    folder: Path, model: SLRForSignClassification, processor: KeypointProcessor, records: Mapping[str, Any]
 ) -> None:
-    """Saves a Hub-style folder, whole or not at all."""
+    """Saves a Hub-style folder with records beside the model, whole or not at all."""
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     SignRecognitionPipeline(model, processor).save_pretrained(unfinished)
-    write_json(unfinished / "recipe.json", recipe.to_dict())
-    write_json(unfinished / "metrics.json", metrics)
-    write_json(unfinished / TRAINING_CLIPS, seen_clips)
+    for name, content in records.items():
+        write_json(unfinished / name, content)
     unfinished.replace(folder)
 
 
 __all__ = [
     "BEST",
+    "LEARNING_CURVES",
     "TRAINING_CLIPS",
     "StageError",
     "clip_ids",

@@ -1,24 +1,32 @@
 """The trainer: `transformers.Trainer` with augmentations, the recipe's loss and its schedule."""
 
 import sys
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
-from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
+from torch.optim.lr_scheduler import LRScheduler
+from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import EvalLoopOutput
 from transformers.utils import is_torch_bf16_gpu_available
 
 from slr_hf.data.collation import KeypointCollator
 from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.augmentations import Layout, PartDropout
+from slr_hf.training.averaging import WeightAverage
 from slr_hf.training.losses import soft_targets
 from slr_hf.training.metrics import cross_entropy, mean_class_accuracy, top_k_accuracy
-from slr_hf.training.recipes.recipe import Recipe
+from slr_hf.training.recipes.recipe import LAYER_GROUPS, Recipe
+from slr_hf.training.schedules import Plateau
 
 #: What is measured on each split; `loss` is cross entropy.
 METRICS = ("loss", "accuracy", "top5_accuracy", "mean_class_accuracy")
@@ -26,9 +34,12 @@ METRICS = ("loss", "accuracy", "top5_accuracy", "mean_class_accuracy")
 #: Clips of a batch without gradients, which takes little memory.
 _EVALUATION_BATCH = 256
 
+#: Clips of each split, at most, that learning curves are measured on after every epoch.
+_CURVE_CLIPS = 500
+
 
 def training_arguments(
-    recipe: Recipe, output: str | Path, validate: bool = True, device: str = "auto"
+    recipe: Recipe, output: str | Path, validate: bool = True, device: str = "auto", report_to: str = "none"
 ) -> TrainingArguments:
     """Translates a recipe for `Trainer`.
 
@@ -37,6 +48,7 @@ def training_arguments(
         output: Folder of the checkpoints.
         validate: Whether there are validation clips to choose the best checkpoint by.
         device: "cpu", or "auto" for an accelerator where there is one.
+        report_to: Where else to log to, such as "trackio" or "tensorboard".
     """
     on_gpu = device != "cpu" and torch.cuda.is_available()
     return TrainingArguments(
@@ -63,7 +75,7 @@ def training_arguments(
         restore_callback_states_from_checkpoint=True,  # the patience of early stopping
         remove_unused_columns=False,  # the collator needs columns that the model does not
         label_names=["labels"],
-        report_to="none",
+        report_to=report_to,
         disable_tqdm=not sys.stderr.isatty(),
     )
 
@@ -82,6 +94,11 @@ class SignTrainer(Trainer):
         args: Arguments of `Trainer`; see `training_arguments`.
         train_dataset: Clips of `prepare_dataset`.
         eval_dataset: Validation clips of `prepare_dataset`; without them there is no early stopping.
+        teacher: The model whose answers `distillation_weight` pulls towards.
+        watched: Other splits to measure after every epoch for the learning curves. They have no say in training.
+
+    Raises:
+        ValueError: If the recipe needs a teacher or validation clips that are not given.
     """
 
     def __init__(
@@ -92,7 +109,13 @@ class SignTrainer(Trainer):
         args: TrainingArguments,
         train_dataset: Dataset | None = None,
         eval_dataset: Dataset | None = None,
+        teacher: SLRForSignClassification | None = None,
+        watched: Mapping[str, Dataset] | None = None,
     ) -> None:
+        if isinstance(recipe.schedule, Plateau) and eval_dataset is None:
+            raise ValueError("The schedule `plateau` follows the validation loss, but there are no validation clips.")
+        if recipe.losses.distillation_weight and teacher is None:
+            raise ValueError("`losses.distillation_weight` needs a teacher: set it in a stage after the first one.")
         super().__init__(
             model=model,
             args=args,
@@ -109,6 +132,13 @@ class SignTrainer(Trainer):
         self.processor = processor
         self.num_labels: int = len(model.config.id2label or {})
         self.augment = recipe.augmentations.build(processor)
+        self.layout = Layout.of(processor)
+        self.teacher = None if teacher is None else teacher.to(self.args.device).eval()  # type: ignore[arg-type]
+        self.average = WeightAverage(model, recipe.average_decay) if recipe.average_decay else None
+        if self.average is not None:
+            self.add_callback(_AverageWeights(self.average))
+        if watched:
+            self.add_callback(_WatchSplits(self, watched))
 
     def compute_loss(
         self,
@@ -121,23 +151,35 @@ class SignTrainer(Trainer):
         if model.training:
             inputs = {**inputs, "labels": soft_targets(inputs["labels"], self.num_labels)}
             inputs = self.augment(inputs)
+            if self.recipe.losses.consistency_weight:
+                # Both views in one batch: one pass of the model, whatever it is wrapped in.
+                views = inputs, PartDropout(probability=1)(inputs, self.layout)
+                inputs = {name: torch.cat([view[name] for view in views]) for name in inputs}
+            inputs = dict(self.processor.finish(inputs))
+            targets: dict[str, Any] = {"targets": inputs.pop("labels")}
+            targets["progress"] = self.state.global_step / max(self.state.max_steps, 1)
+            if self.recipe.losses.distillation_weight and self.teacher is not None:
+                with torch.no_grad():
+                    targets["teacher_logits"] = self.teacher(**inputs).logits
+            # Trainer hands the labels, whatever they are, from here to `reduce_losses`.
+            return super().compute_loss(model, {**inputs, "labels": targets}, return_outputs, num_items_in_batch)
         return super().compute_loss(model, self.processor.finish(inputs), return_outputs, num_items_in_batch)
 
     def reduce_losses(
         self,
         outputs: SignClassifierOutput,
-        labels: torch.Tensor,
+        labels: torch.Tensor | dict[str, Any],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """Adds the losses of the clips and divides them by the clips of the optimizer step.
 
         Args:
             outputs: What the model returned.
-            labels: Soft targets `(batch, num_labels)` in training, class indices `(batch,)` in evaluation.
+            labels: What the recipe's loss takes besides in training, class indices `(batch,)` in evaluation.
             num_items_in_batch: Clips of all batches of the optimizer step; those of this batch by default.
         """
-        if labels.is_floating_point():
-            losses = self.recipe.losses(outputs, labels)
+        if isinstance(labels, dict):
+            losses = self.recipe.losses(outputs, **labels)
         else:
             losses = F.cross_entropy(outputs["logits"].float(), labels, reduction="none")
         return losses.sum() / (len(losses) if num_items_in_batch is None else num_items_in_batch)
@@ -161,13 +203,116 @@ class SignTrainer(Trainer):
             if parameter.ndim >= 2 and name.rpartition(".")[2] == "weight"
         ]
 
-    def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> LambdaLR:
+    def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
+        """Builds the optimizer, with a learning rate for each group of layers and decay for matrices only."""
+        if self.optimizer is None:
+            model = self.model if model is None else model
+            decays = set(self.get_decay_parameter_names(model))
+            groups: dict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
+            for name, parameter in model.named_parameters():
+                if parameter.requires_grad:
+                    groups[self._layer_rate(name), name in decays].append(parameter)
+            kind, arguments = self.get_optimizer_cls_and_kwargs(self.args, model)
+            self.optimizer = kind(
+                [
+                    {
+                        "params": parameters,
+                        "lr": rate * self.args.learning_rate,
+                        "weight_decay": self.args.weight_decay if decay else 0.0,
+                    }
+                    for (rate, decay), parameters in groups.items()
+                ],
+                **arguments,
+            )
+        return self.optimizer
+
+    def _layer_rate(self, name: str) -> float:
+        """The factor on the learning rate of a parameter."""
+        groups = [group for group, beginnings in LAYER_GROUPS.items() if name.startswith(beginnings)]
+        return self.recipe.layer_rates.get(groups[0], 1.0) if groups else 1.0
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> LRScheduler:
         """Builds the recipe's schedule."""
         if self.lr_scheduler is None:
             optimizer = self.create_optimizer() if optimizer is None else optimizer
             self.lr_scheduler = self.recipe.schedule.build(optimizer, num_training_steps)
             self._created_lr_scheduler = True
         return self.lr_scheduler
+
+    # The average of the weights is what is evaluated and saved; the trained weights lie beside it in checkpoints.
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Trains; in the end the model has the best checkpoint's weights, or the last average without validation."""
+        result = super().train(*args, **kwargs)
+        if self.average is not None:
+            if not self.args.load_best_model_at_end:
+                self.average.swap()
+            self.average = None
+        return result
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """Evaluates, with the average of the weights where there is one."""
+        with nullcontext() if self.average is None else self.average.applied():
+            return super().evaluation_loop(*args, **kwargs)
+
+    def save_model(self, *args: Any, **kwargs: Any) -> None:
+        """Saves the model, with the average of the weights where there is one."""
+        with nullcontext() if self.average is None else self.average.applied():
+            super().save_model(*args, **kwargs)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self.average is not None and self.args.should_save:
+            self.average.save_trained(output_dir)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.average is not None:
+            self.average.load(resume_from_checkpoint)
+
+    def learning_curve(self) -> list[dict[str, Any]]:
+        """Reads the learning curve out of the log.
+
+        Returns:
+            For each epoch its number, `epoch`, and the `METRICS` of `validation` and of the watched splits. They are
+            measured without augmentation, the watched splits on at most 500 clips each.
+        """
+        epochs: dict[float, dict[str, Any]] = defaultdict(dict)
+        for entry in self.state.log_history:
+            for key, value in entry.items():
+                split, _, metric = key.partition("_")
+                if metric in METRICS:
+                    epochs[entry["epoch"]].setdefault("validation" if split == "eval" else split, {})[metric] = value
+        return [{"epoch": epoch, **splits} for epoch, splits in sorted(epochs.items())]
+
+
+class _AverageWeights(TrainerCallback):
+    """Takes the weights into their average after every optimizer step."""
+
+    def __init__(self, average: WeightAverage) -> None:
+        self.average = average
+
+    def on_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        self.average.update()
+
+
+class _WatchSplits(TrainerCallback):
+    """Measures splits after every epoch and logs the figures."""
+
+    def __init__(self, trainer: SignTrainer, splits: Mapping[str, Dataset]) -> None:
+        self.trainer = trainer
+        # Evenly spread, so that all sessions and glosses are among them.
+        self.splits = {
+            name: split.select(np.linspace(0, len(split) - 1, min(len(split), _CURVE_CLIPS)).round().astype(int))
+            for name, split in splits.items()
+        }
+
+    def on_epoch_end(self, *args: Any, **kwargs: Any) -> None:
+        for name, split in self.splits.items():
+            # A data loader draws a number, which must not depend on what is watched.
+            with torch.random.fork_rng(devices=[]):
+                measured = self.trainer.predict(split, metric_key_prefix=name).metrics or {}
+            self.trainer.log({key: measured[key] for key in (f"{name}_{metric}" for metric in METRICS)})
 
 
 def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:

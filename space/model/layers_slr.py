@@ -366,6 +366,7 @@ class HierarchicalTransformer(nn.Module):
     def __init__(self, config: SLRConfig) -> None:
         super().__init__()
         rates = torch.linspace(0, float(config.drop_path_rate), config.num_layers, device="cpu").tolist()
+        self.layer_drop = float(config.layer_drop)
         local, rest = rates[: config.num_local_layers], rates[config.num_local_layers :]
         self.local_blocks = nn.ModuleList(TransformerBlock(config, rate, config.sliding_window) for rate in local)
         self.convolution = TemporalConvolution(config, local[-1] if local else 0.0)
@@ -383,11 +384,17 @@ class HierarchicalTransformer(nn.Module):
     ) -> torch.Tensor:
         """Maps `(batch, frames, hidden_size)` to the same shape."""
         for block in self.local_blocks:
-            hidden_states = block(hidden_states, local_mask, rotary, **kwargs)
+            if not self._skipped():
+                hidden_states = block(hidden_states, local_mask, rotary, **kwargs)
         hidden_states = self.convolution(hidden_states, frame_mask)
         for block in self.global_blocks:
-            hidden_states = block(hidden_states, global_mask, rotary, **kwargs)
+            if not self._skipped():
+                hidden_states = block(hidden_states, global_mask, rotary, **kwargs)
         return self.norm(hidden_states)
+
+    def _skipped(self) -> bool:
+        """Draws whether LayerDrop skips a block in this step."""
+        return self.training and self.layer_drop > 0 and torch.rand(()).item() < self.layer_drop
 
 
 class MultiScalePooling(nn.Module):

@@ -1,5 +1,6 @@
 """The sign recognition model: keypoints of a clip in, logits of the glosses out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,7 +181,8 @@ class SLRModel(SLRPreTrainedModel):
             **kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
 
         Raises:
-            ValueError: If the keypoints do not fit the configuration's parts.
+            ValueError: If the keypoints do not fit the configuration's parts, or the attention implementation has no
+                sparse pattern and the configuration asks for one.
         """
         config = self.config
         expected = (config.num_points, config.num_channels)
@@ -205,12 +207,26 @@ class SLRModel(SLRPreTrainedModel):
             hidden_states,
             frame_mask,
             create_bidirectional_sliding_window_mask(**masked),
-            create_bidirectional_mask(**masked),
+            create_bidirectional_mask(**masked, and_mask_function=self._sparse_pattern()),
             rotary_table(positions, head_dim, float(config.rope_theta), hidden_states.dtype),
             **kwargs,
         )
         pooled, frame_weights = self.pooling(hidden_states, frame_mask)
         return SLRModelOutput(last_hidden_state=hidden_states, pooled_output=pooled, frame_weights=frame_weights)
+
+    def _sparse_pattern(self) -> Callable[..., torch.Tensor] | None:
+        """What of the whole clip a frame sees in global blocks; all by default."""
+        if self.config.global_attention == "full":
+            return None
+        if "flash" in str(self.config._attn_implementation):
+            raise ValueError("Flash attention knows no strided pattern. Use sdpa, eager or flex attention, or 'full'.")
+        window, stride = self.config.sliding_window, self.config.attention_stride
+
+        def pattern(batch: Any, head: Any, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+            distance = (query - key).abs()
+            return (distance <= window) | (distance % stride == 0)
+
+        return pattern
 
 
 class SLRForSignClassification(SLRPreTrainedModel):

@@ -12,10 +12,17 @@ from huggingface_hub.errors import StrictDataclassError
 from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.training.augmentations import Augmentations
 from slr_hf.training.losses import SignLoss
-from slr_hf.training.schedules import CyclicLRWithWarmup
+from slr_hf.training.schedules import CyclicLRWithWarmup, Schedule
 
 #: The stages, in their order: initial training and two fine-tunings.
 STAGES = ("it", "ft1", "ft2")
+
+#: Groups of layers that can have learning rates of their own: the beginnings of their parameters' names.
+LAYER_GROUPS = {
+    "embedding": ("slr.embedding.",),
+    "backbone": ("slr.transformer.", "slr.pooling."),
+    "head": ("classifier.", "confidence."),
+}
 
 T = TypeVar("T")
 
@@ -33,9 +40,12 @@ class Recipe:
         batch_size: Clips of a batch, on each device.
         gradient_accumulation_steps: Batches of an optimizer step.
         learning_rate: Peak learning rate of AdamW.
+        layer_rates: Factors on the learning rate for some of `LAYER_GROUPS`; 1 for the others, 0 freezes a group.
         weight_decay: Weight decay of matrices; norms, biases and gains have none.
         max_grad_norm: Largest norm of the gradient; 0 = no limit.
-        schedule: Learning rate schedule.
+        average_decay: Share of the moving average of the weights that is kept in every step, such as 0.999; the average
+            is what is evaluated and saved. 0 = no average.
+        schedule: Learning rate schedule, one of slr_hf/training/schedules.py.
         losses: Losses and their weights.
         augmentations: Augmentations of the training clips.
         seed: Seed of all that is random: initial weights, order of the clips, augmentations, dropout.
@@ -52,9 +62,11 @@ class Recipe:
     batch_size: int = 64
     gradient_accumulation_steps: int = 1
     learning_rate: float = 1e-3
+    layer_rates: dict[str, float] = field(default_factory=dict)
     weight_decay: float = 0.05
     max_grad_norm: float = 1.0
-    schedule: CyclicLRWithWarmup = field(default_factory=CyclicLRWithWarmup)
+    average_decay: float = 0.0
+    schedule: Schedule = field(default_factory=CyclicLRWithWarmup)
     losses: SignLoss = field(default_factory=SignLoss)
     augmentations: Augmentations = field(default_factory=Augmentations)
     seed: int = 0
@@ -69,6 +81,13 @@ class Recipe:
         for name in ("weight_decay", "max_grad_norm", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, but is {getattr(self, name)}.")
+        if not 0 <= self.average_decay < 1:
+            raise ValueError(f"`average_decay` must be at least 0 and below 1, but is {self.average_decay}.")
+        unknown = sorted(self.layer_rates.keys() - LAYER_GROUPS.keys())
+        if unknown:
+            raise ValueError(f"`layer_rates` names {unknown}. Choose from {', '.join(LAYER_GROUPS)}.")
+        if any(rate < 0 for rate in self.layer_rates.values()):
+            raise ValueError(f"`layer_rates` must not be negative, but are {self.layer_rates}.")
         self.model_config()
 
     def model_config(self, glosses: Sequence[str] = ()) -> SLRConfig:
@@ -158,7 +177,7 @@ def changed(config: T, values: Mapping[str, Any], section: str = "") -> T:
             raise ValueError(f"There is no field {path!r}. Choose one of {known}.")
         current = getattr(config, name)
         if is_dataclass(current) and isinstance(value, Mapping):
-            changes[name] = changed(current, value, section=f"{path}.")
+            changes[name] = changed(_of_kind(current, value, hints[name], path), value, section=f"{path}.")
             continue
         value = {**current, **value} if isinstance(current, dict) and isinstance(value, dict) else value
         value = _converted(value, hints[name])
@@ -170,13 +189,26 @@ def changed(config: T, values: Mapping[str, Any], section: str = "") -> T:
     return replace(config, **changes)  # type: ignore[type-var]
 
 
+def _of_kind(current: Any, values: Mapping[str, Any], hint: Any, path: str) -> Any:
+    """The dataclass to change: the current one, or where `values` name another kind, a new one of that kind."""
+    kind = values.get("kind", getattr(current, "kind", None))
+    if kind == getattr(current, "kind", None):
+        return current
+    kinds = {getattr(option, "kind", None): option for option in get_args(hint)}
+    if kind not in kinds:
+        raise ValueError(f"There is no `{path}` of the kind {kind!r}. Choose one of {', '.join(map(str, kinds))}.")
+    return kinds[kind]()
+
+
 def _converted(value: Any, hint: Any) -> Any:
     """Makes of JSON what Python has besides: floats of whole numbers, tuples of lists."""
     if hint is float and type(value) is int:
         return float(value)
+    if get_origin(hint) is dict and isinstance(value, dict):
+        return {key: _converted(item, get_args(hint)[1]) for key, item in value.items()}
     if get_origin(hint) is tuple and isinstance(value, list) and len(value) == len(get_args(hint)):
         return tuple(_converted(item, kind) for item, kind in zip(value, get_args(hint), strict=True))
     return value
 
 
-__all__ = ["STAGES", "Recipe", "changed", "parse_assignments"]
+__all__ = ["LAYER_GROUPS", "STAGES", "Recipe", "changed", "parse_assignments"]
