@@ -49,6 +49,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="F",
         help="test on the last clips of each gloss, such as 0.2; with --held-out-session, of the other files",
     )
+    data.add_argument(
+        "--train-session", metavar="NAME", help="train on this session alone; if no test is named, test on all others"
+    )
     data.add_argument("--validation-session", metavar="NAME", help="choose the best checkpoint on this session")
     data.add_argument(
         "--validation-fraction",
@@ -67,7 +70,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         default=[],
         action="extend",
         metavar="FIELD=VALUE",
-        help="change the recipe of every stage that runs: learning_rate=1e-3 augmentations.mirror.probability=0.3",
+        help="change the recipe of every stage that runs, or of one: learning_rate=1e-3 ft1.epochs=5 "
+        "schedule.kind=one_cycle",
     )
     training.add_argument("--seed", type=int, help="seed of all that is random (default: the recipe's)")
     training.add_argument(
@@ -81,8 +85,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
-    if parsed.held_out_session == ALL_SESSIONS and (parsed.held_out_fraction or parsed.validation_session):
-        parser.error("--held-out-session all goes with neither --held-out-fraction nor --validation-session")
+    if parsed.held_out_session == ALL_SESSIONS and (
+        parsed.held_out_fraction or parsed.validation_session or parsed.train_session
+    ):
+        parser.error("--held-out-session all goes with no --held-out-fraction, --validation-session or --train-session")
     return parsed
 
 
@@ -93,12 +99,12 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 
     from slr_hf.data import get_vocabulary, load_landmark_arrays, prepare_dataset, sessions, split
     from slr_hf.training.cross_validation import cross_validate
-    from slr_hf.training.recipes import STAGES, get_recipe
+    from slr_hf.training.recipes import STAGES, get_recipes
     from slr_hf.training.stages import run_stages, stage_processor
 
     stages = STAGES if options.stage == "all" else (options.stage,)
     assignments = [*options.set, *([] if options.seed is None else [f"seed={options.seed}"])]
-    recipes = {stage: get_recipe(options.recipe, stage).with_values(assignments) for stage in stages}
+    recipes = get_recipes(options.recipe, stages, assignments)
     vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
     dataset = load_landmark_arrays(
         options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
@@ -122,6 +128,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         test_fraction=options.held_out_fraction,
         validation_session=options.validation_session,
         validation_fraction=options.validation_fraction,
+        train_session=options.train_session,
     )
     # Prepared after the split, so that a mistyped session is answered at once.
     prepared = DatasetDict({name: prepare_dataset(clips, processor) for name, clips in splits.items()})

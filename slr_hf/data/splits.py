@@ -89,6 +89,7 @@ def split(
     test_fraction: float = 0.0,
     validation_session: str | None = None,
     validation_fraction: float = 0.1,
+    train_session: str | None = None,
 ) -> DatasetDict:
     """Splits a dataset for training with an honest choice of the best checkpoint.
 
@@ -103,6 +104,7 @@ def split(
         validation_session: Session to validate on.
         validation_fraction: Share of the last clips of each gloss to validate on, where no session is given.
             0 = no validation.
+        train_session: Session to train on alone. Without a test session or fraction, all others are tested on.
 
     Returns:
         The splits `train`, and where asked for, `validation` and `test`.
@@ -117,7 +119,12 @@ def split(
         source = _strings(dataset, "source")
         others = np.flatnonzero(~np.isin(source, source[held_out]))
         held_out[others] = _last(dataset.select(others), test_fraction)
-    wanted = test_session is not None or test_fraction
+    wanted = test_session is not None or bool(test_fraction)
+    if train_session is not None:
+        trained = (_strings(dataset, "session") == find_session(dataset, train_session)) & ~held_out
+        held_out = held_out if wanted else ~trained
+        used, wanted = trained | held_out, True
+        dataset, held_out = dataset.select(np.flatnonzero(used)), held_out[used]
     splits = _split(dataset, held_out) if wanted else DatasetDict(train=dataset)
     train = splits.pop("train")
     if validation_session is not None:

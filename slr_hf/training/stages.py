@@ -207,10 +207,15 @@ def clip_ids(splits: DatasetDict, start: str | Path | None = None) -> dict[str, 
 
 def write_json(path: str | Path, content: Any) -> None:
     """Writes a JSON file, whole or not at all."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a text file, whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
 
 
@@ -280,4 +285,5 @@ __all__ = [
     "run_stages",
     "stage_processor",
     "write_json",
+    "write_text",
 ]

@@ -120,7 +120,7 @@ class SignTrainer(Trainer):
             model=model,
             args=args,
             data_collator=KeypointCollator(processor),
-            train_dataset=train_dataset,
+            train_dataset=None if train_dataset is None else _repeated(train_dataset, recipe.repeats),
             eval_dataset=eval_dataset,
             processing_class=processor,
             compute_loss_func=self.reduce_losses,
@@ -313,6 +313,10 @@ class _WatchSplits(TrainerCallback):
             with torch.random.fork_rng(devices=[]):
                 measured = self.trainer.predict(split, metric_key_prefix=name).metrics or {}
             self.trainer.log({key: measured[key] for key in (f"{name}_{metric}" for metric in METRICS)})
+
+
+def _repeated(dataset: Dataset, times: int) -> Dataset:
+    return dataset if times == 1 else dataset.select(np.tile(np.arange(len(dataset)), times))
 
 
 def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:

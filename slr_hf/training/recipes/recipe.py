@@ -36,6 +36,8 @@ class Recipe:
         config: Fields of `SLRConfig` to set differently, such as dropout and drop path. What changes the shape of the
             model can be set in the stage `it` only.
         epochs: Passes over the training clips, at most.
+        repeats: How often a pass shows each clip, every time augmented anew. With few clips, so that an epoch, after
+            which the model is measured and saved, is long enough.
         patience: Epochs without a lower validation loss after which the stage stops.
         batch_size: Clips of a batch, on each device.
         gradient_accumulation_steps: Batches of an optimizer step.
@@ -58,6 +60,7 @@ class Recipe:
     size: str = "tiny"
     config: dict[str, Any] = field(default_factory=dict)
     epochs: int = 50
+    repeats: int = 1
     patience: int = 10
     batch_size: int = 64
     gradient_accumulation_steps: int = 1
@@ -73,7 +76,7 @@ class Recipe:
     bf16: bool | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "batch_size", "gradient_accumulation_steps"):
+        for name in ("epochs", "repeats", "patience", "batch_size", "gradient_accumulation_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, but is {getattr(self, name)}.")
         if self.learning_rate <= 0:
