@@ -11,6 +11,7 @@ from .landmarks_slr import default_parts, validate_parts
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {
         "patch_width": 32,
+        "patch_attention_heads": 2,
         "hidden_size": 128,
         "intermediate_size": 256,
         "num_attention_heads": 4,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from slr_hf.training.augmentations import Augmentations
-from slr_hf.training.recipes.recipe import Recipe
+from slr_hf.training.recipes.recipe import STAGES, Recipe
 
 #: The name under which the recipe itself runs.
 BASELINE = "recipe"
@@ -46,14 +46,21 @@ def variations(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 
     Returns:
         For each variation, the assignments of `Recipe.with_values` that make it. First the recipe itself, then every
-        augmentation, left out where the recipe has it and else put in, then losses, schedules and regularisation.
+        augmentation, left out where the recipe has it and else put in, then losses, schedules and regularisation that
+        the recipe has not.
     """
     result: dict[str, tuple[str, ...]] = {BASELINE: ()}
     for item in fields(Augmentations):
         used = getattr(recipe.augmentations, item.name).probability > 0
         name = f"{'without' if used else 'with'} {item.name.replace('_', ' ')}"
         result[name] = (f"augmentations.{item.name}.probability={0 if used else _PROBABILITY}",)
-    return result | _CHANGES
+    return result | {name: values for name, values in _CHANGES.items() if not _is_so_already(recipe, values)}
+
+
+def _is_so_already(recipe: Recipe, assignments: Sequence[str]) -> bool:
+    """Whether assignments leave the recipe as it is; those of other stages never do."""
+    own = [item for item in assignments if not item.startswith(tuple(f"{stage}." for stage in STAGES))]
+    return len(own) == len(assignments) and recipe.with_values(own) == recipe
 
 
 @dataclass

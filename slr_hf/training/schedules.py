@@ -198,7 +198,8 @@ class Plateau:
             num_training_steps: Not used.
         """
         smallest = [group["lr"] * self.floor for group in optimizer.param_groups]
-        return ReduceLROnPlateau(optimizer, factor=self.factor, patience=self.patience, min_lr=smallest)
+        # `eps` 0: by default, torch ignores changes of small rates.
+        return ReduceLROnPlateau(optimizer, factor=self.factor, patience=self.patience, min_lr=smallest, eps=0)
 
 
 #: A recipe has one of these; `kind` tells which.

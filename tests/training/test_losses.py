@@ -5,7 +5,18 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from slr_hf.model.modeling_slr import SignClassifierOutput
-from slr_hf.training.losses import SignLoss, auxiliary_loss, confidence_loss, focal_loss, smooth, soft_targets
+from slr_hf.training.losses import (
+    SignLoss,
+    auxiliary_loss,
+    confidence_loss,
+    consistency_loss,
+    curriculum_gamma,
+    distillation_loss,
+    focal_loss,
+    margin_loss,
+    smooth,
+    soft_targets,
+)
 
 
 @pytest.fixture
@@ -155,3 +166,104 @@ def test_every_clip_has_its_own_loss(permutation: list[int]) -> None:
         logits=logits[permutation], auxiliary_logits=(logits[permutation],), confidence_logits=confidence[permutation]
     )
     torch.testing.assert_close(SignLoss()(shuffled, targets[permutation]), SignLoss()(outputs, targets)[permutation])
+
+
+def test_the_focus_grows_from_0_and_stays() -> None:
+    assert [curriculum_gamma(2.0, 0.5, progress) for progress in (0, 0.25, 0.5, 1)] == [0, 1, 2, 2]
+    assert curriculum_gamma(2.0, 0.0, 0.0) == 2
+
+
+def test_the_loss_of_a_recipe_follows_its_curriculum(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    targets = soft_targets(labels, 5)
+    outputs = SignClassifierOutput(logits=logits, auxiliary_logits=(logits,))
+    loss = SignLoss(focal_gamma=2.0, focal_curriculum=1.0, label_smoothing=0.0, auxiliary_weight=0.5)
+    for progress in (0.0, 0.3, 1.0):
+        expected = 1.5 * focal_loss(logits, targets, 2 * progress)
+        torch.testing.assert_close(loss(outputs, targets, progress), expected)
+
+
+def test_the_margin_is_wanted_from_the_strongest_rivals_alone() -> None:
+    logits = torch.tensor([[3.0, 2.5, 1.0, -9.0], [3.0, 0.0, 0.0, 0.0]])
+    targets = soft_targets(torch.tensor([0, 0]), 4)
+    torch.testing.assert_close(margin_loss(logits, targets, margin=1.0, rivals=2), torch.tensor([0.25, 0.0]))
+
+
+def test_a_wrong_answer_costs_the_margin_and_the_distance() -> None:
+    logits = torch.tensor([[0.0, 2.0]])
+    targets = soft_targets(torch.tensor([0]), 2)
+    torch.testing.assert_close(margin_loss(logits, targets, margin=1.0), torch.tensor([3.0]))
+
+
+def test_of_an_even_mixture_no_margin_is_wanted() -> None:
+    logits = torch.tensor([[0.0, 2.0, 1.0]] * 2)
+    even, uneven = margin_loss(logits, torch.tensor([[0.5, 0.5, 0.0], [0.75, 0.25, 0.0]]))
+    assert even == 0
+    torch.testing.assert_close(uneven, 0.5 * margin_loss(logits[:1], torch.tensor([[1.0, 0.0, 0.0]]))[0])
+
+
+@pytest.mark.parametrize("glosses", [1, 2])
+def test_with_hardly_any_gloss_the_margin_is_finite(glosses: int) -> None:
+    targets = soft_targets(torch.zeros(3, dtype=torch.long), glosses)
+    assert margin_loss(torch.zeros(3, glosses), targets).isfinite().all()
+
+
+def test_a_student_that_answers_as_its_teacher_has_nothing_to_learn(logits: torch.Tensor) -> None:
+    torch.testing.assert_close(distillation_loss(logits, logits + 7, 3.0), torch.zeros(6), rtol=0, atol=1e-6)
+
+
+def test_distillation_is_the_divergence_from_the_softened_teacher(logits: torch.Tensor) -> None:
+    teacher = logits.flip(-1)
+    p, q = (teacher / 2).softmax(dim=-1), (logits / 2).softmax(dim=-1)
+    torch.testing.assert_close(distillation_loss(logits, teacher, 2.0), 4 * (p * (p / q).log()).sum(dim=-1))
+
+
+def test_no_gradient_flows_into_the_teacher(logits: torch.Tensor) -> None:
+    teacher = logits.clone().requires_grad_()
+    student = logits.clone().requires_grad_()
+    distillation_loss(student, teacher * 2).sum().backward()
+    assert teacher.grad is None
+    assert student.grad is not None
+
+
+def test_views_that_agree_cost_nothing_and_the_loss_is_symmetric(logits: torch.Tensor) -> None:
+    torch.testing.assert_close(consistency_loss(logits, logits), torch.zeros(6))
+    other = logits.flip(-1)
+    torch.testing.assert_close(consistency_loss(logits, other), consistency_loss(other, logits))
+    p, q = logits.softmax(dim=-1), other.softmax(dim=-1)
+    torch.testing.assert_close(consistency_loss(logits, other), ((p - q) * (p / q).log()).sum(dim=-1) / 2)
+
+
+def test_further_losses_are_added_with_their_weights(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    targets, teacher = soft_targets(labels, 5), logits.flip(-1)
+    outputs = SignClassifierOutput(logits=logits, auxiliary_logits=(logits,))
+    loss = SignLoss(auxiliary_weight=0, margin_weight=0.2, margin=2.0, distillation_weight=0.3)
+    expected = (
+        focal_loss(logits, targets, 2.0, 0.1)
+        + 0.2 * margin_loss(logits, targets, 2.0)
+        + 0.3 * distillation_loss(logits, teacher)
+    )
+    torch.testing.assert_close(loss(outputs, targets, teacher_logits=teacher), expected)
+
+
+def test_two_views_give_one_loss_a_clip(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    targets = soft_targets(labels, 5)
+    both = torch.cat([logits, logits.flip(-1)])
+    outputs = SignClassifierOutput(logits=both, auxiliary_logits=(both,))
+    loss = SignLoss(auxiliary_weight=0, consistency_weight=0.5)(outputs, torch.cat([targets, targets]))
+    first, second = (focal_loss(view, targets, 2.0, 0.1) for view in both.chunk(2))
+    torch.testing.assert_close(loss, (first + second) / 2 + 0.5 * consistency_loss(*both.chunk(2)))
+
+
+def test_distillation_without_a_teacher_is_refused(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    outputs = SignClassifierOutput(logits=logits, auxiliary_logits=(logits,))
+    with pytest.raises(ValueError, match="needs a teacher"):
+        SignLoss(distillation_weight=1.0)(outputs, soft_targets(labels, 5))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"focal_gamma": -1.0}, {"label_smoothing": 1.5}, {"margin": 0.0}, {"margin_weight": float("nan")}],
+)
+def test_weights_out_of_range_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"`{next(iter(values))}` must"):
+        SignLoss(**values)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import SGD
 
-from slr_hf.training.schedules import CyclicLRWithWarmup
+from slr_hf.training.schedules import CosineWithWarmRestarts, CyclicLRWithWarmup, OneCycle, Plateau, Schedule
 
 
 def test_the_rate_rises_evenly_through_the_warmup_to_the_peak() -> None:
@@ -98,3 +98,68 @@ def test_a_restored_scheduler_goes_on_where_it_was() -> None:
         for item in (optimizer, scheduler, restored_optimizer, restored):
             item.step()
         assert restored.get_last_lr() == scheduler.get_last_lr()
+
+
+def rates_of(schedule: Schedule, steps: int, peaks: tuple[float, ...] = (1.0,)) -> list[list[float]]:
+    """The learning rates of every step, of each group of parameters."""
+    optimizer = SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": peak} for peak in peaks])
+    scheduler = schedule.build(optimizer, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def test_warm_restarts_reach_the_full_rate_in_cycles_that_grow() -> None:
+    schedule = CosineWithWarmRestarts(warmup=0.0, num_cycles=3, growth=2.0, floor=0.0)
+    factors = [schedule.factor(step, 70) for step in range(71)]
+    peaks = [step for step, factor in enumerate(factors) if factor == pytest.approx(1)]
+    assert peaks == [0, 10, 30]
+    assert factors[70] == 0
+    assert max(factors[9], factors[29], factors[69]) < 0.1
+
+
+@given(warmup=st.floats(0, 0.9), num_cycles=st.integers(1, 5), growth=st.floats(1, 4), steps=st.integers(1, 200))
+def test_warm_restarts_never_leave_their_range(warmup: float, num_cycles: int, growth: float, steps: int) -> None:
+    schedule = CosineWithWarmRestarts(warmup, num_cycles, growth, floor=0.02)
+    for step in range(steps + 1):
+        assert 0 < schedule.factor(step, steps) <= 1 + 1e-9
+
+
+def test_one_cycle_rises_to_the_peak_of_each_group_and_falls_below_its_start() -> None:
+    rates = rates_of(OneCycle(rise=0.3, start=0.1, floor=0.001), 100, peaks=(1.0, 0.2))
+    for group, peak in enumerate((1.0, 0.2)):
+        own = [rate[group] for rate in rates]
+        assert own[0] == pytest.approx(0.1 * peak)
+        assert max(own) == pytest.approx(peak, rel=0.01)
+        assert own.index(max(own)) in (29, 30)
+        assert own[-1] < 0.01 * peak
+
+
+def test_a_plateau_lowers_the_rate_when_the_loss_has_not_fallen_for_some_epochs() -> None:
+    optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = Plateau(factor=0.1, patience=1, floor=0.05).build(optimizer, 100)
+    rates = []
+    for loss in (3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0):
+        scheduler.step(loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([1.0, 1.0, 1.0, 0.1, 0.1, 0.05, 0.05])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        (CosineWithWarmRestarts, {"growth": 0.5}, "`growth` must be at least 1"),
+        (CosineWithWarmRestarts, {"num_cycles": 0}, "`num_cycles`"),
+        (CosineWithWarmRestarts, {"warmup": 1.0}, "`warmup`"),
+        (OneCycle, {"rise": 0.0}, "`rise`"),
+        (OneCycle, {"floor": 0.5}, "`floor`"),
+        (Plateau, {"factor": 1.0}, "`factor`"),
+        (Plateau, {"patience": -1}, "`patience`"),
+    ],
+)
+def test_values_of_other_schedules_out_of_range_are_refused(kind: type, values: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind(**values)

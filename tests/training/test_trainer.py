@@ -14,10 +14,10 @@ from slr_hf.data import KeypointCollator
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations import Augmentations
-from slr_hf.training.losses import soft_targets
+from slr_hf.training.losses import SignLoss, soft_targets
 from slr_hf.training.recipes import Recipe
-from slr_hf.training.schedules import CyclicLRWithWarmup
-from slr_hf.training.trainer import SignTrainer, compute_metrics, training_arguments
+from slr_hf.training.schedules import CyclicLRWithWarmup, Plateau
+from slr_hf.training.trainer import METRICS, SignTrainer, compute_metrics, training_arguments
 
 pytestmark = pytest.mark.integration
 
@@ -225,3 +225,141 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     first = weights(seed=0)
     assert torch.equal(weights(seed=0), first)
     assert not torch.equal(weights(seed=1), first)
+
+
+def test_groups_of_layers_have_learning_rates_of_their_own(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe
+) -> None:
+    trainer = make_trainer(replace(recipe, learning_rate=1.0, layer_rates={"embedding": 0.1, "backbone": 0.0}))
+    names = {id(parameter): name for name, parameter in trainer.model.named_parameters()}
+    rates = {
+        names[id(parameter)]: group["lr"]
+        for group in trainer.create_optimizer().param_groups
+        for parameter in group["params"]
+    }
+    assert rates.keys() == dict(trainer.model.named_parameters()).keys()
+    for name, rate in rates.items():
+        expected = 0.1 if name.startswith("slr.embedding") else 0.0 if name.startswith("slr.") else 1.0
+        assert rate == expected, name
+
+
+def test_a_frozen_backbone_stays_as_it_is(make_trainer: Callable[..., SignTrainer], recipe: Recipe) -> None:
+    trainer = make_trainer(replace(recipe, epochs=1, layer_rates={"embedding": 0.0, "backbone": 0.0}))
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.train()
+    changed = {name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(name.startswith(("classifier.", "confidence.")) for name in changed)
+
+
+def test_a_pass_repeats_the_clips(make_trainer: Callable[..., SignTrainer], recipe: Recipe) -> None:
+    trainer = make_trainer(replace(recipe, epochs=1, repeats=3))
+    trainer.train()
+    assert trainer.state.max_steps == -(-3 * 54 // recipe.batch_size)
+
+
+def test_the_average_of_the_weights_is_evaluated_saved_and_kept(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    trainer = make_trainer(replace(recipe, average_decay=0.9), validation=clips)
+    trained: list[torch.Tensor] = []
+
+    class Watch(TrainerCallback):
+        def on_optimizer_step(self, *_: Any, model: SLRForSignClassification, **__: Any) -> None:
+            trained.append(_first(model).clone())
+
+    trainer.add_callback(Watch())
+    trainer.train()
+    folder = Path(str(trainer.state.best_model_checkpoint))
+    saved = SLRForSignClassification.from_pretrained(folder)
+    assert torch.equal(_first(trainer.model), _first(saved))
+    assert not torch.equal(_first(saved), trained[-1])
+    assert (folder / "trained_weights.safetensors").is_file()
+    assert not any(torch.equal(_first(saved), step) for step in trained)
+    # Without a change in training or evaluation, what is evaluated in the end is what was saved.
+    measured = trainer.evaluate()["eval_loss"]
+    logged = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    assert min(abs(measured - loss) for loss in logged) < 1e-5
+
+
+def _first(model: Any) -> torch.Tensor:
+    return next(model.parameters()).detach()
+
+
+def test_the_rate_follows_the_validation_loss_on_a_plateau(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    plateau = Plateau(factor=0.1, patience=0)
+    trainer = make_trainer(
+        replace(recipe, epochs=4, learning_rate=NO_LEARNING, weight_decay=0.0, schedule=plateau), validation=clips
+    )
+    trainer.train()
+    assert trainer.optimizer is not None
+    assert trainer.optimizer.param_groups[0]["lr"] < 0.1 * NO_LEARNING
+
+
+def test_a_plateau_without_validation_clips_is_refused(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe
+) -> None:
+    with pytest.raises(ValueError, match="there are no validation clips"):
+        make_trainer(replace(recipe, schedule=Plateau()))
+
+
+def test_distillation_pulls_towards_the_teacher(
+    clips: Dataset, make_model: MakeModel, recipe: Recipe, tmp_path: Path
+) -> None:
+    teacher = make_model()
+    with torch.no_grad():
+        for parameter in teacher.classifier.parameters():
+            parameter.mul_(3)
+    losses = SignLoss(0.0, label_smoothing=0.0, auxiliary_weight=0, confidence_weight=0, distillation_weight=50.0)
+    quiet = replace(recipe, epochs=6, augmentations=Augmentations.none(), losses=losses)
+    arguments = training_arguments(quiet, tmp_path / "run", validate=False, device="cpu")
+    trainer = SignTrainer(make_model(), quiet, KeypointProcessor(), arguments, clips, teacher=teacher)
+
+    def answers(model: SLRForSignClassification) -> torch.Tensor:
+        predicting = SignTrainer(model, quiet, KeypointProcessor(), arguments, teacher=teacher)
+        return torch.from_numpy(predicting.predict(clips).predictions).softmax(dim=-1)
+
+    expected, before = answers(teacher), answers(trainer.model)
+    trainer.train()
+    assert (answers(trainer.model) - expected).abs().mean() < 0.5 * (before - expected).abs().mean()
+
+
+def test_distillation_in_the_first_stage_is_refused(make_trainer: Callable[..., SignTrainer], recipe: Recipe) -> None:
+    with pytest.raises(ValueError, match="needs a teacher"):
+        make_trainer(replace(recipe, losses=SignLoss(distillation_weight=1.0)))
+
+
+def test_with_consistency_the_model_sees_every_clip_twice(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe
+) -> None:
+    losses = SignLoss(consistency_weight=0.5)
+    trainer = make_trainer(replace(recipe, epochs=1, losses=losses, augmentations=Augmentations.none()))
+    seen: list[torch.Tensor] = []
+    trainer.model.register_forward_pre_hook(lambda _, __, named: seen.append(named["part_mask"]), with_kwargs=True)
+    trainer.train()
+    first, second = seen[0].chunk(2)
+    assert len(first) == recipe.batch_size
+    lost = (first.any(dim=1) & ~second.any(dim=1)).sum(dim=1)
+    assert lost.tolist() == [1] * len(first)
+
+
+def test_learning_curves_hold_every_epoch_of_every_split_and_change_nothing(
+    clips: Dataset, make_model: MakeModel, recipe: Recipe, tmp_path: Path
+) -> None:
+    weights = []
+    for watched in ({}, {"train": clips, "test": clips.select(range(10))}):
+        folder = tmp_path / str(len(watched))
+        arguments = training_arguments(recipe, folder, device="cpu")
+        trainer = SignTrainer(make_model(), recipe, KeypointProcessor(), arguments, clips, clips, watched=watched)
+        trainer.train()
+        weights.append(trainer.model.state_dict())
+    curve = trainer.learning_curve()
+    assert [epoch["epoch"] for epoch in curve] == [1.0, 2.0]
+    assert curve[0].keys() == {"epoch", "train", "validation", "test"}
+    assert all(set(METRICS) == epoch[split].keys() for epoch in curve for split in ("train", "validation", "test"))
+    # The same clips, measured in the same way.
+    assert curve[0]["train"]["loss"] == pytest.approx(curve[0]["validation"]["loss"], rel=1e-5)
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name]), name

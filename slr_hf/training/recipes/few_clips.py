@@ -8,7 +8,7 @@ from dataclasses import replace
 from slr_hf.training.recipes import ksl13
 
 # As ksl13, in smaller batches, and every clip shown ten times an epoch: augmentation makes up for the clips.
-IT = replace(ksl13.IT, epochs=12, patience=12, repeats=10, batch_size=32)
+IT = replace(ksl13.IT, epochs=8, patience=8, repeats=10, batch_size=32)
 FT1 = replace(ksl13.FT1, repeats=10, batch_size=32)
 FT2 = replace(ksl13.FT2, repeats=10, batch_size=32)
 

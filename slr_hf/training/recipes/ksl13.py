@@ -35,8 +35,8 @@ AUGMENTATIONS = replace(
 
 IT = Recipe(
     size="tiny",
-    epochs=8,
-    patience=8,
+    epochs=5,
+    patience=5,
     batch_size=64,
     learning_rate=2e-3,
     weight_decay=0.05,
@@ -48,7 +48,7 @@ IT = Recipe(
 # Single clips again, at a lower rate: what was learned on mixtures settles.
 FT1 = replace(
     IT,
-    epochs=3,
+    epochs=2,
     learning_rate=4e-4,
     schedule=CyclicLRWithWarmup(warmup=0.1, floor=0.02),
     augmentations=replace(AUGMENTATIONS, mix_up=MixUp(probability=0.0)),
@@ -57,7 +57,7 @@ FT1 = replace(
 # Less smoothing and no focus: probabilities that mean what they say.
 FT2 = replace(
     FT1,
-    epochs=2,
+    epochs=1,
     learning_rate=1e-4,
     losses=SignLoss(focal_gamma=0.0, label_smoothing=0.02, auxiliary_weight=0.1, confidence_weight=0.3),
 )
