@@ -74,7 +74,7 @@ class WeightAverage:
             FileNotFoundError: If it was saved without an average.
         """
         self.weights = [parameter.detach().clone() for parameter in self.model.parameters()]
-        with safe_open(Path(folder) / TRAINED_WEIGHTS, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(Path(folder) / TRAINED_WEIGHTS, "pt") as file:
             self.steps = int(file.metadata()[_STEPS])
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(file.get_tensor(name))

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,8 +13,15 @@ from datasets import Dataset
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainerCallback, TrainingArguments
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 from transformers.trainer_utils import EvalLoopOutput
 from transformers.utils import is_torch_bf16_gpu_available
 
@@ -203,10 +210,10 @@ class SignTrainer(Trainer):
             if parameter.ndim >= 2 and name.rpartition(".")[2] == "weight"
         ]
 
-    def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
+    def create_optimizer(self, model: PreTrainedModel | None = None) -> Optimizer:
         """Builds the optimizer, with a learning rate for each group of layers and decay for matrices only."""
         if self.optimizer is None:
-            model = self.model if model is None else model
+            model = cast(PreTrainedModel, self.model) if model is None else model
             decays = set(self.get_decay_parameter_names(model))
             groups: dict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
             for name, parameter in model.named_parameters():
@@ -235,9 +242,10 @@ class SignTrainer(Trainer):
         """Builds the recipe's schedule."""
         if self.lr_scheduler is None:
             optimizer = self.create_optimizer() if optimizer is None else optimizer
-            self.lr_scheduler = self.recipe.schedule.build(optimizer, num_training_steps)
+            # The Trainer takes any schedule, whatever the type it states.
+            self.lr_scheduler = cast(LambdaLR, self.recipe.schedule.build(optimizer, num_training_steps))
             self._created_lr_scheduler = True
-        return self.lr_scheduler
+        return cast(LRScheduler, self.lr_scheduler)
 
     # The average of the weights is what is evaluated and saved; the trained weights lie beside it in checkpoints.
 
