@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from slr_hf.training.recipes import STAGES
-from slr_hf.training.trainer import METRICS
 
 #: In the folder of a model, what its training measured.
 LEARNING_CURVES = "learning_curves.json"
+
+#: What is read of each split; the loss is cross entropy.
+FIGURES = ("accuracy", "loss")
 
 #: The splits that are measured; only the first one must be.
 SPLITS = ("train", "validation", "test")
@@ -24,7 +26,7 @@ class Measurement:
 
     Args:
         epoch: Epochs since the stage began.
-        figures: For each split that was measured, the figures `METRICS`.
+        figures: For each split that was measured, its `FIGURES`.
     """
 
     epoch: float
@@ -66,7 +68,7 @@ class LearningCurves:
 
         Args:
             split: One of `SPLITS`.
-            metric: One of `METRICS`.
+            metric: One of `FIGURES`.
 
         Returns:
             Time in epochs and the figure, both `(measurements + stages,)`; the figure is NaN where it was not measured
@@ -130,7 +132,7 @@ def _measurements(records: Sequence[dict[str, Any]], stage: str) -> list[Measure
     measurements = []
     for record in records:
         figures = {
-            split: {metric: float(record[split][metric]) for metric in METRICS}
+            split: {metric: float(record[split][metric]) for metric in FIGURES}
             for split in SPLITS
             if split in record or split == "train"
         }
@@ -141,4 +143,4 @@ def _measurements(records: Sequence[dict[str, Any]], stage: str) -> list[Measure
     return measurements
 
 
-__all__ = ["LEARNING_CURVES", "SPLITS", "LearningCurves", "Measurement", "read_learning_curves"]
+__all__ = ["FIGURES", "LEARNING_CURVES", "SPLITS", "LearningCurves", "Measurement", "read_learning_curves"]

@@ -7,8 +7,8 @@ from typing import Any
 from slr_hf.training.report.curves import LEARNING_CURVES, LearningCurves
 from slr_hf.training.report.plots import format_length
 
-#: Rows of a table of glosses, sessions or confusions.
-_MOST_ROWS = 30
+#: Glosses in the table of the worst ones.
+_MOST_GLOSSES = 30
 
 
 def render_report(
@@ -103,11 +103,11 @@ def _learning_curves(curves: LearningCurves | None, plots: Mapping[str, str]) ->
 def _glosses(metrics: Mapping[str, Any], plots: Mapping[str, str], numbered: Mapping[int, str]) -> list[str]:
     glosses, confusions = metrics["glosses"], metrics["confusions"]
     imperfect = {name: figures for name, figures in glosses.items() if figures["top1"] < 1}
-    worst = sorted(imperfect, key=lambda name: (imperfect[name]["top1"], -imperfect[name]["clips"]))[:_MOST_ROWS]
+    worst = sorted(imperfect, key=lambda name: (imperfect[name]["top1"], -imperfect[name]["clips"]))[:_MOST_GLOSSES]
     parts = [
         "## Glosses",
-        f"{len(glosses) - len(imperfect)} of {len(glosses)} glosses are always recognised. The plot shows the worst "
-        "ones: a row for each gloss, a column for each answer.",
+        f"Glosses without a wrong answer: {len(glosses) - len(imperfect)} of {len(glosses)}. The plot shows the worst "
+        "ones: a row for each gloss, a column for each answer; numbers are clips, colours their share of the row.",
         _image("Confusion matrix", plots["confusion"]),
         *_legend(numbered),
     ]

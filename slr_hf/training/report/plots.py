@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from slr_hf.training.evaluation import Evaluation
 from slr_hf.training.metrics import Reliability
-from slr_hf.training.report.curves import LearningCurves
+from slr_hf.training.report.curves import FIGURES, LearningCurves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +30,9 @@ _MOST_GLOSSES, _MOST_OTHER_ANSWERS, _MOST_SESSIONS = 30, 10, 40
 _NAME_LENGTH = 22
 
 _COLOURS = {"train": "#1f77b4", "validation": "#8c8c8c", "test": "#d62728"}
+#: Behind the numbers of bars, so that no line crosses them.
+_PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+
 _BAR, _LINE, _WRONG = "#6a9fc9", "#444444", "#d62728"
 
 
@@ -105,13 +108,13 @@ def plot_learning_curves(curves: LearningCurves) -> "Figure":
     """
     figure = _figure(9, 6.5)
     axes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    for panel, metric in zip(axes, ("accuracy", "loss"), strict=True):
+    for panel, metric in zip(axes, FIGURES, strict=True):
         for split in curves.splits:
             panel.plot(
                 *curves.series(split, metric),
                 color=_COLOURS[split],
                 marker=".",  # a stage that was measured once has no line
-                markersize=4,
+                markersize=5,
                 label=f"{split} clips",
             )
         panel.grid(alpha=0.3)
@@ -128,12 +131,13 @@ def plot_learning_curves(curves: LearningCurves) -> "Figure":
         )
         gaps = ((stage, curves.gap(stage)) for stage in curves.stages)
         printed = ", ".join(f"{stage} {gap:+.3f}" for stage, gap in gaps if gap is not None)
-        figure.suptitle(f"Gap train − {curves.compared} at the end of: {printed}", fontsize=10)
+        if printed:
+            figure.suptitle(f"Gap train − {curves.compared} at the end of: {printed}", fontsize=10)
     upper.set_ylabel("accuracy")
-    upper.legend(loc="lower right", fontsize=8)
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     losses = np.concatenate([curves.series(split, "loss")[1] for split in curves.splits])
     if (losses[np.isfinite(losses)] > 0).all():
-        lower.set_yscale("log")
+        _logarithmic(lower)
     lower.set_ylabel("cross entropy")
     lower.set_xlabel("epochs, the stages one after the other")
     _mark_stages(upper, lower, curves)
@@ -144,7 +148,8 @@ def _mark_stages(upper: "Axes", lower: "Axes", curves: LearningCurves) -> None:
     """Draws the borders of the stages and names them above the plot."""
     starts = curves.starts
     ends = {stage: starts[stage] + measurements[-1].epoch for stage, measurements in curves.stages.items()}
-    whole = max(ends.values())
+    whole = max(ends.values()) or 1.0
+    upper.set_xlim(-0.01 * whole, 1.01 * whole)
     narrow = any(ends[stage] - starts[stage] < whole / 20 for stage in starts)
     for number, stage in enumerate(starts):
         if number:
@@ -176,11 +181,13 @@ def plot_confusion(matrix: ConfusionMatrix, glosses: Sequence[str]) -> "Figure":
     # The columns begin with the glosses of the rows.
     right = np.eye(rows, columns, dtype=bool)
     for colours, cells in (("Blues", right), ("Reds", ~right)):
-        axes.imshow(np.ma.masked_where(~cells, shares), cmap=colours, vmin=0, vmax=1, aspect="auto")
+        # The root, so that a single wrong clip of many is seen.
+        visible = np.ma.masked_where(~cells | (shares == 0), np.sqrt(shares))
+        axes.imshow(visible, cmap=colours, vmin=0, vmax=1, aspect="auto")
     for row, column in np.argwhere(matrix.clips > 0).tolist():
         axes.text(
             *(column, row, str(matrix.clips[row, column])),
-            color="white" if shares[row, column] > 0.55 else "black",
+            color="white" if shares[row, column] > 0.4 else "black",
             ha="center",
             va="center",
             fontsize=6.5,
@@ -210,6 +217,7 @@ def plot_reliability(diagrams: Mapping[str, Reliability]) -> "Figure":
         diagrams: What is drawn side by side, by its title.
     """
     figure = _figure(4.6 * len(diagrams), 5.6)
+    figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr]
     panels = figure.subplots(2, len(diagrams), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1])
     for (upper, lower), (title, diagram) in zip(panels.T, diagrams.items(), strict=True):
         bins = len(diagram.share)
@@ -222,10 +230,13 @@ def plot_reliability(diagrams: Mapping[str, Reliability]) -> "Figure":
         upper.set_ylim(0, 1)
         lower.bar(left, diagram.share.numpy(), width, align="edge", color=_LINE, edgecolor="white")
         lower.set_xlim(0, 1)
-        lower.set_ylim(0, 1)
         lower.set_xlabel("claimed probability")
     panels[0, 0].set_ylabel("share of right answers")
-    panels[0, 0].legend(loc="upper left", fontsize=8)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    # Most clips often share one bin; the others would not be seen on a linear axis.
+    smallest = min(float(diagram.share[diagram.share > 0].min()) for diagram in diagrams.values())
+    panels[1, 0].set_ylim(min(smallest / 2, 0.05), 1)
+    _logarithmic(panels[1, 0])
     panels[1, 0].set_ylabel("share of clips")
     return figure
 
@@ -242,14 +253,14 @@ def plot_sessions(sessions: Mapping[str, Mapping[str, Any]], mean: float) -> "Fi
     figure = _figure(7, 1.3 + 0.28 * len(shown))
     axes = figure.subplots()
     bars = axes.barh(range(len(shown)), [sessions[name]["top1"] for name in shown], color=_BAR)
-    axes.bar_label(bars, fmt="{:.3f}", padding=3, fontsize=8)
+    axes.bar_label(bars, fmt="{:.3f}", padding=3, fontsize=8, bbox=_PLATE)
     axes.axvline(mean, color=_LINE, linestyle="--", linewidth=0.8, zorder=0)
     labels = [f"{plot_name(name, number[name])} ({sessions[name]['clips']})" for name in shown]
     axes.set_yticks(range(len(shown)), labels, fontsize=8, parse_math=False)
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlim(0, 1.1)
     axes.set_xticks(np.linspace(0, 1, 6))
-    axes.set_ylabel("session (clips)")
+    axes.set_ylabel("session (clips)" if len(shown) == len(sessions) else f"worst of {len(sessions)} sessions (clips)")
     axes.set_xlabel(f"accuracy; dashed: all clips, {mean:.3f}")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -265,7 +276,7 @@ def plot_lengths(lengths: Sequence[Mapping[str, Any]], mean: float) -> "Figure":
     figure = _figure(7, 3.6)
     axes = figure.subplots()
     bars = axes.bar(range(len(lengths)), [group["top1"] for group in lengths], color=_BAR, width=0.8)
-    axes.bar_label(bars, fmt="{:.3f}", padding=2, fontsize=8)
+    axes.bar_label(bars, fmt="{:.3f}", padding=3, fontsize=8, bbox=_PLATE)
     axes.axhline(mean, color=_LINE, linestyle="--", linewidth=0.8, zorder=0)
     axes.set_xticks(
         range(len(lengths)), [f"{format_length(group)}\n({group['clips']})" for group in lengths], fontsize=8
@@ -290,6 +301,17 @@ def _figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
+
+
+def _logarithmic(axes: "Axes") -> None:
+    """Makes the vertical axis logarithmic, with plain numbers such as 0.2 in the place of powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,), numticks=20))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _one_line(name: str) -> str:
