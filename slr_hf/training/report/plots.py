@@ -217,8 +217,9 @@ def plot_reliability(diagrams: Mapping[str, Reliability]) -> "Figure":
         diagrams: What is drawn side by side, by its title.
     """
     figure = _figure(4.6 * len(diagrams), 5.6)
-    figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr]
-    panels = figure.subplots(2, len(diagrams), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1])
+    panels = figure.subplots(
+        2, len(diagrams), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1], gridspec_kw={"wspace": 0.12}
+    )
     for (upper, lower), (title, diagram) in zip(panels.T, diagrams.items(), strict=True):
         bins = len(diagram.share)
         left, width = np.arange(bins) / bins, 1 / bins
