@@ -3,9 +3,11 @@
     python scripts/evaluate.py --model runs/ksl13/ft2/best --dataset ksl13.npz --held-out-session 2 --output evaluation
 
 OUTPUT/metrics.json holds top-1, top-5 and mean class accuracy, calibration error and AUROC of the confidence, the
-accuracy of each session and gloss, and the most frequent confusions. Only the clips that are asked for are evaluated;
-how many of them the model saw in training, validation included, is part of the figures. The exit code is 2 where an
-argument or a file cannot be used.
+accuracy of each session, gloss and clip length, and the most frequent confusions. OUTPUT/report.md shows them with the
+plots in OUTPUT/plots, and the learning curves where the model's folder has learning_curves.json; the plots need
+matplotlib. Only the clips that are asked for are evaluated; how many of them the model saw in training, validation
+included, is part of the figures. The exit code is 2 where an argument or a file cannot be used, or matplotlib is not
+installed.
 """
 
 import argparse
@@ -41,7 +43,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--ignore-unknown-glosses", action="store_true", help="leave out clips of glosses that the model does not know"
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where to write metrics.json (default: MODEL/evaluation)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where to write metrics.json and the report (default: MODEL/evaluation)",
     )
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="clips of a batch (default: 64)")
     parser.add_argument(
@@ -71,10 +76,14 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
         model_glosses,
         read_training_clips,
     )
+    from slr_hf.training.report import REPORT, read_learning_curves, require_matplotlib, write_report
     from slr_hf.training.stages import TRAINING_CLIPS, write_json
 
+    # First, so that what is missing is answered at once.
+    require_matplotlib()
     model, processor = load_model(options.model)
     seen = read_training_clips(options.model)
+    curves = read_learning_curves(options.model)
     vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
     dataset = load_landmark_arrays(
         options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
@@ -94,7 +103,8 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
     prepared = prepare_dataset(dataset, processor)
     on_accelerator = options.device == "auto" and torch.accelerator.is_available()
     device = torch.accelerator.current_accelerator() if on_accelerator else "cpu"
-    metrics = evaluate(model, processor, prepared, options.batch_size, device).summary(seen)
+    evaluation = evaluate(model, processor, prepared, options.batch_size, device)
+    metrics = evaluation.summary(seen)
     if metrics["seen_in_training"]:
         logger.warning(
             "%d of the %d clips were seen in training, so these figures say little about new clips. Choose clips with "
@@ -105,6 +115,8 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
     elif seen is None:
         logger.warning("%s does not say which clips it was trained on (%s).", options.model, TRAINING_CLIPS)
     write_json(options.output / "metrics.json", metrics)
+    write_report(evaluation, metrics, options.output, str(options.model), curves)
+    logger.info("The report is %s.", options.output / REPORT)
     return metrics
 
 
@@ -114,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         metrics = evaluate_model(options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ModuleNotFoundError) as error:
         if options.debug:
             raise
         print(f"evaluate.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)

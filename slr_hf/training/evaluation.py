@@ -30,6 +30,9 @@ from slr_hf.training.stages import TRAINING_CLIPS
 #: The most frequent confusions that a summary lists.
 _MOST_CONFUSIONS = 30
 
+#: Groups of about as many clips each, by their length.
+_LENGTHS = 8
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -39,6 +42,7 @@ class Evaluation:
         glosses: The model's glosses.
         clip_ids: Names of the clips.
         sessions: Recording session of each clip.
+        frames: Frames of each prepared clip (those without hands are dropped, long clips shortened), int64 `(clips,)`.
         labels: Class index of each clip among the model's glosses, `(clips,)`.
         logits: `(clips, num_labels)`.
         confidence: Probability that the first answer is right, `(clips,)`.
@@ -47,6 +51,7 @@ class Evaluation:
     glosses: list[str]
     clip_ids: list[str]
     sessions: list[str]
+    frames: torch.Tensor
     labels: torch.Tensor
     logits: torch.Tensor
     confidence: torch.Tensor
@@ -64,8 +69,9 @@ class Evaluation:
 
         Returns:
             What metrics.json holds: top-1, top-5 and mean class accuracy, cross entropy, calibration error, the
-            confidence's mean and AUROC; clips and top-1 of each session and gloss; the most frequent confusions; how
-            many of the clips were seen in training.
+            confidence's mean and AUROC; clips and top-1 of each session, of each gloss and of clips of similar length
+            (`from` and `to` in frames, both included); the most frequent confusions; how many of the clips were seen
+            in training.
         """
         seen = None if seen_clips is None else set(seen_clips)
         answers = self.logits.argmax(dim=-1).tolist()
@@ -88,6 +94,7 @@ class Evaluation:
             },
             "sessions": self._by(self.sessions),
             "glosses": self._by([self.glosses[label] for label in self.labels.tolist()]),
+            "lengths": self._by_length(),
             "confusions": [
                 {"gloss": gloss, "answer": answer, "clips": count}
                 for (gloss, answer), count in wrong.most_common(_MOST_CONFUSIONS)
@@ -101,6 +108,22 @@ class Evaluation:
             name: {"clips": int((array == name).sum()), "top1": float(right[array == name].mean())}
             for name in np.unique(array).tolist()
         }
+
+    def _by_length(self) -> list[dict[str, Any]]:
+        """Clips and top-1 accuracy by the clips' length, the shortest first."""
+        frames, right = self.frames.numpy(), self.right.numpy()
+        # Each bound is the length of some clip, so no group is empty; equal bounds are one.
+        bounds = np.unique(np.quantile(frames, np.arange(1, _LENGTHS + 1) / _LENGTHS, method="inverted_cdf"))
+        group = np.searchsorted(bounds, frames)
+        return [
+            {
+                "from": int(frames[group == number].min()),
+                "to": int(frames[group == number].max()),
+                "clips": int((group == number).sum()),
+                "top1": float(right[group == number].mean()),
+            }
+            for number in range(len(bounds))
+        ]
 
 
 def load_model(folder: str | Path) -> tuple[SLRForSignClassification, KeypointProcessor]:
@@ -217,9 +240,11 @@ def evaluate(
     check_clips(dataset, glosses)
     collate = KeypointCollator(processor)
     model.to(device).eval()  # type: ignore[arg-type]
+    frames: list[int] = []
     logits, confidence = [], []
     for start in tqdm(range(0, len(dataset), batch_size), desc="Evaluating", unit="batch"):
         rows = [dataset[index] for index in range(start, min(start + batch_size, len(dataset)))]
+        frames += [len(row["positions"]) for row in rows]
         batch = collate(rows)
         batch.pop("labels")
         with torch.inference_mode():
@@ -236,6 +261,7 @@ def evaluate(
         glosses=glosses,
         clip_ids=read_column(dataset, "clip_id").astype(np.str_).tolist(),
         sessions=read_column(dataset, "session").astype(np.str_).tolist(),
+        frames=torch.tensor(frames),
         labels=torch.from_numpy(match_labels(dataset, glosses)),
         logits=torch.cat(logits),
         confidence=torch.cat(confidence),

@@ -1,11 +1,34 @@
 """Figures of merit, each from logits and class indices."""
 
+from dataclasses import dataclass
+
 import torch
 from torch.nn import functional as F
-from torchmetrics.functional.classification import binary_auroc, multiclass_calibration_error
+from torchmetrics.functional.classification import (
+    binary_auroc,
+    binary_calibration_error,
+    multiclass_calibration_error,
+)
 
-#: Bins of the calibration error.
+#: Bins of the calibration error and of `reliability`.
 _BINS = 15
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often answers are right that claim a certain probability, in 15 bins of equal width from 0 to 1.
+
+    Args:
+        share: Share of the clips in each bin, `(bins,)`.
+        probability: Mean probability of the clips in each bin, `(bins,)`; NaN where it has none.
+        accuracy: Share of right answers in each bin, `(bins,)`; NaN where it has none.
+        error: The expected calibration error, from 0 to 1.
+    """
+
+    share: torch.Tensor
+    probability: torch.Tensor
+    accuracy: torch.Tensor
+    error: float
 
 
 def top_k_accuracy(logits: torch.Tensor, labels: torch.Tensor, k: int = 1) -> float:
@@ -72,4 +95,32 @@ def confidence_auroc(confidence: torch.Tensor, right: torch.Tensor) -> float | N
     return binary_auroc(confidence.float(), right.long()).item()
 
 
-__all__ = ["calibration_error", "confidence_auroc", "cross_entropy", "mean_class_accuracy", "top_k_accuracy"]
+def reliability(probability: torch.Tensor, right: torch.Tensor) -> Reliability:
+    """Compares the probability that answers claim with how often they are right.
+
+    Args:
+        probability: Probability of each clip's first answer, `(clips,)`, from 0 to 1.
+        right: Bool `(clips,)`, whether the first answer is right.
+    """
+    probability = probability.float()
+    # A bin holds its lower bound, as in torchmetrics; the last one holds 1 too.
+    inner_bounds = torch.linspace(0, 1, _BINS + 1)[1:-1]
+    number = torch.bucketize(probability, inner_bounds, right=True)
+    clips = torch.bincount(number, minlength=_BINS)
+    return Reliability(
+        share=clips / len(probability),
+        probability=torch.bincount(number, weights=probability, minlength=_BINS) / clips,
+        accuracy=torch.bincount(number, weights=right.float(), minlength=_BINS) / clips,
+        error=binary_calibration_error(probability, right.long(), n_bins=_BINS).item(),
+    )
+
+
+__all__ = [
+    "Reliability",
+    "calibration_error",
+    "confidence_auroc",
+    "cross_entropy",
+    "mean_class_accuracy",
+    "reliability",
+    "top_k_accuracy",
+]

@@ -21,8 +21,10 @@ GLOSSES = ["yes", "no", "sorry"]
 
 FIGURES = {
     *("clips", "seen_in_training", "top1", "top5", "mean_class_accuracy", "cross_entropy", "calibration_error"),
-    *("confidence", "sessions", "glosses", "confusions"),
+    *("confidence", "sessions", "glosses", "lengths", "confusions"),
 }
+
+PLOTS = {"confusion.png", "reliability.png", "sessions.png", "lengths.png"}
 
 
 class Done(NamedTuple):
@@ -93,6 +95,52 @@ def test_the_record_of_the_training_is_not_overwritten(
     assert evaluate(*one_session).returncode == 0
     assert json.loads((model / "metrics.json").read_text()) == {"epochs": 3}
     assert json.loads((model / "evaluation/metrics.json").read_text()).keys() == FIGURES
+
+
+@pytest.mark.integration
+def test_a_report_shows_the_figures_and_its_plots(
+    evaluate: Callable[..., Done], one_session: list[str], tmp_path: Path
+) -> None:
+    assert evaluate(*one_session, "--output", tmp_path / "figures").returncode == 0
+    page = (tmp_path / "figures/report.md").read_text(encoding="utf-8")
+    top1 = json.loads((tmp_path / "figures/metrics.json").read_text())["top1"]
+    assert f"| top-1 accuracy | {top1:.4f} |" in page
+    assert "| ksl13-1 | 30 |" in page
+    assert "The model saw 1 of them in training" in page
+    assert "holds no learning_curves.json" in page
+    assert {path.name for path in (tmp_path / "figures/plots").iterdir()} == PLOTS
+
+
+@pytest.mark.integration
+def test_learning_curves_beside_the_model_are_shown(
+    evaluate: Callable[..., Done], one_session: list[str], model: Path
+) -> None:
+    figures = {"loss": 0.7, "accuracy": 0.8, "top5_accuracy": 1.0, "mean_class_accuracy": 0.8}
+    (model / "learning_curves.json").write_text(json.dumps({"it": [{"epoch": 1.0, "train": figures}]}))
+    assert evaluate(*one_session).returncode == 0
+    assert "![Learning curves](plots/learning_curves.png)" in (model / "evaluation/report.md").read_text()
+    assert {path.name for path in (model / "evaluation/plots").iterdir()} == {*PLOTS, "learning_curves.png"}
+
+
+@pytest.mark.integration
+def test_learning_curves_that_cannot_be_read_are_answered_at_once(
+    evaluate: Callable[..., Done], one_session: list[str], model: Path
+) -> None:
+    (model / "learning_curves.json").write_text('{"it": 3}')
+    done = evaluate(*one_session)
+    assert done.returncode == 2
+    assert "learning_curves.json holds no learning curves" in done.stderr
+    assert not (model / "evaluation").exists()
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    evaluate: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # as Python itself marks a module that cannot be imported
+    done = evaluate("--dataset", "nowhere.npz")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("evaluate.py: The plots of the report need matplotlib")
+    assert "pip install 'slr_hf[train]'" in done.stderr
 
 
 @pytest.mark.integration

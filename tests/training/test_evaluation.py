@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -160,18 +161,37 @@ def test_the_figures_of_a_session_are_those_of_its_clips_alone(prepared: Dataset
 
 
 @pytest.mark.integration
+def test_frames_are_those_of_the_prepared_clips(prepared: Dataset, evaluation: Evaluation) -> None:
+    assert evaluation.frames.tolist() == [len(row["positions"]) for row in prepared]
+
+
+@pytest.mark.integration
+def test_every_clip_belongs_to_one_length(evaluation: Evaluation) -> None:
+    groups = evaluation.summary()["lengths"]
+    assert 1 < len(groups) <= 8
+    assert sum(group["clips"] for group in groups) == len(evaluation.clip_ids)
+    for shorter, longer in pairwise(groups):
+        assert shorter["from"] <= shorter["to"] < longer["from"] <= longer["to"]
+    for group in groups:
+        chosen = (evaluation.frames >= group["from"]) & (evaluation.frames <= group["to"])
+        assert group["clips"] == int(chosen.sum())
+        assert group["top1"] == pytest.approx(evaluation.right[chosen].double().mean().item())
+
+
+@pytest.mark.integration
 def test_seen_clips_are_counted(evaluation: Evaluation) -> None:
     assert evaluation.summary([*evaluation.clip_ids[:7], "another"])["seen_in_training"] == 7
     assert evaluation.summary()["seen_in_training"] is None
 
 
-def answers(labels: list[int], best: list[int]) -> Evaluation:
+def answers(labels: list[int], best: list[int], frames: list[int] | None = None) -> Evaluation:
     """An evaluation with the given first answers."""
     count = len(labels)
     return Evaluation(
         glosses=GLOSSES,
         clip_ids=[f"clip-{number}" for number in range(count)],
         sessions=["a"] * count,
+        frames=torch.tensor(frames or [30] * count),
         labels=torch.tensor(labels),
         logits=torch.eye(3)[best],
         confidence=torch.full((count,), 0.5),
@@ -183,6 +203,24 @@ def test_confusions_are_listed_by_frequency() -> None:
         {"gloss": "yes", "answer": "no", "clips": 2},
         {"gloss": "yes", "answer": "sorry", "clips": 1},
     ]
+
+
+def test_lengths_are_grouped_so_that_each_group_has_about_as_many_clips() -> None:
+    frames = [5, 40, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 120]
+    assert answers([0] * 16, [0] * 15 + [1], frames).summary()["lengths"] == [
+        {"from": 5, "to": 10, "clips": 14, "top1": 1.0},
+        {"from": 40, "to": 120, "clips": 2, "top1": 0.5},
+    ]
+    spread = answers([0] * 16, [0] * 16, list(range(16, 0, -1))).summary()["lengths"]
+    assert [(group["from"], group["to"], group["clips"]) for group in spread] == [
+        (first, first + 1, 2) for first in range(1, 17, 2)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_clips_of_one_length_are_one_group(count: int) -> None:
+    groups = answers([0] * count, [0] * count).summary()["lengths"]
+    assert groups == [{"from": 30, "to": 30, "clips": count, "top1": 1.0}]
 
 
 @pytest.mark.parametrize("best", [[0, 1], [1, 0]], ids=["all right", "all wrong"])

@@ -10,6 +10,7 @@ from slr_hf.training.metrics import (
     confidence_auroc,
     cross_entropy,
     mean_class_accuracy,
+    reliability,
     top_k_accuracy,
 )
 
@@ -82,3 +83,26 @@ def test_a_tie_counts_half_a_pair():
 @pytest.mark.parametrize("right", [[True, True], [False, False]])
 def test_auroc_needs_right_and_wrong_answers(right):
     assert confidence_auroc(torch.tensor([0.1, 0.9]), torch.tensor(right)) is None
+
+
+def test_reliability_of_clips_worked_out_by_hand():
+    diagram = reliability(torch.tensor([0.01, 0.62, 0.64, 1.0]), torch.tensor([False, True, False, True]))
+    assert diagram.share.tolist() == [0.25] + [0] * 8 + [0.5] + [0] * 4 + [0.25]
+    assert diagram.accuracy[[0, 9, 14]].tolist() == [0, 0.5, 1]
+    assert diagram.probability[[0, 9, 14]].tolist() == pytest.approx([0.01, 0.63, 1])
+    assert diagram.accuracy[1:9].isnan().all()
+    assert diagram.error == pytest.approx(0.25 * 0.01 + 0.5 * 0.13)
+
+
+def test_the_bins_of_reliability_add_up_to_the_calibration_error():
+    torch.manual_seed(0)
+    logits, labels = torch.randn(500, 4), torch.randint(4, (500,))
+    diagram = reliability(logits.softmax(dim=-1).amax(dim=-1), logits.argmax(dim=-1) == labels)
+    assert diagram.error == pytest.approx(calibration_error(logits, labels))
+    distance = (diagram.accuracy - diagram.probability).abs().nan_to_num()
+    assert (diagram.share * distance).sum().item() == pytest.approx(diagram.error, rel=1e-4)
+
+
+def test_a_bin_holds_its_lower_bound():
+    bounds = torch.linspace(0, 1, 16)[:-1]
+    assert reliability(bounds, torch.ones(15, dtype=torch.bool)).share.tolist() == pytest.approx([1 / 15] * 15)
