@@ -96,12 +96,18 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     """Trains as the command line asks; returns the metrics that the stages or the folds leave."""
     # Imported here, so that --help and a mistyped flag are answered at once.
     from datasets import DatasetDict
+    from transformers.integrations import get_available_reporting_integrations
 
     from slr_hf.data import get_vocabulary, load_landmark_arrays, prepare_dataset, sessions, split
     from slr_hf.training.cross_validation import cross_validate
     from slr_hf.training.recipes import STAGES, get_recipes
     from slr_hf.training.stages import run_stages, stage_processor
 
+    if options.report_to not in ("none", *get_available_reporting_integrations()):
+        raise ModuleNotFoundError(
+            f"{options.report_to} is not installed, so --report-to cannot log to it. "
+            "Run: pip install 'slr_hf[tracking]'"
+        )
     stages = STAGES if options.stage == "all" else (options.stage,)
     assignments = [*options.set, *([] if options.seed is None else [f"seed={options.seed}"])]
     recipes = get_recipes(options.recipe, stages, assignments)
@@ -148,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Standard output holds only the metrics; progress goes to standard error.
         with contextlib.redirect_stdout(sys.stderr):
             metrics = train(options)
-    except (OSError, ValueError, StageError) as error:
+    except (OSError, ValueError, ModuleNotFoundError, StageError) as error:
         if options.debug:
             raise
         print(f"train.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)

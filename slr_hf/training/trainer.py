@@ -83,6 +83,8 @@ def training_arguments(
         remove_unused_columns=False,  # the collator needs columns that the model does not
         label_names=["labels"],
         report_to=report_to,
+        run_name=str(output),
+        project="slr_hf",  # for trackio
         disable_tqdm=not sys.stderr.isatty(),
     )
 

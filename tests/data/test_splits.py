@@ -140,3 +140,24 @@ def test_with_a_session_too_the_fraction_comes_from_the_other_files(two_files: D
 def test_without_test_and_validation_all_clips_train(two_files: Dataset) -> None:
     splits = split(two_files, validation_fraction=0)
     assert {name: len(dataset) for name, dataset in splits.items()} == {"train": len(two_files)}
+
+
+def test_training_may_be_on_one_session_and_the_test_on_all_others(two_files: Dataset) -> None:
+    splits = split(two_files, train_session="ksl-0", validation_fraction=0)
+    assert set(read_column(splits["train"], "session")) == {"ksl-0"}
+    assert set(read_column(splits["test"], "session")) == {"ksl-1", "asl-0"}
+    assert len(splits["train"]) + len(splits["test"]) == len(two_files)
+
+
+def test_validation_clips_come_from_the_session_of_training(two_files: Dataset) -> None:
+    splits = split(two_files, train_session="1", validation_fraction=0.2)
+    assert set(read_column(splits["validation"], "session")) == {"ksl-1"}
+    assert len(splits["validation"]) == 4
+
+
+def test_one_session_may_train_and_another_test(two_files: Dataset) -> None:
+    splits = split(two_files, train_session="1", test_session="asl-0", validation_fraction=0)
+    assert {name: set(read_column(part, "session")) for name, part in splits.items()} == {
+        "train": {"ksl-1"},
+        "test": {"asl-0"},
+    }

@@ -1,21 +1,17 @@
 """scripts/train.py as its user meets it: arguments, files and an exit code."""
 
 import json
+import os
 import runpy
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-
-#: The smallest model, for one epoch.
-QUICK = [
-    *("--device", "cpu", "--set", "epochs=1", "batch_size=16", "config.patch_width=16", "config.hidden_size=32"),
-    *("config.intermediate_size=32", "config.num_local_layers=1", "config.num_global_layers=1"),
-]
 
 
 class Done(NamedTuple):
@@ -42,34 +38,11 @@ def train(repository: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     return run
 
 
-@pytest.fixture(scope="module")
-def few_clips(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six clips of each of two glosses in sessions 0 and 2 of ksl13."""
-    arrays = dict(np.load(data_dir / "ksl13.npz"))
-    chosen = np.concatenate(
-        [
-            np.flatnonzero((arrays["session"] == session) & (arrays["label"] == gloss))[:6]
-            for session in ("0", "2")
-            for gloss in ("good", "yes")
-        ]
-    )
-    frames = [arrays["landmarks"][arrays["offsets"][clip] : arrays["offsets"][clip + 1]] for clip in chosen]
-    path = tmp_path_factory.mktemp("data") / "few.npz"
-    np.savez(
-        path,
-        landmarks=np.concatenate(frames),
-        offsets=np.cumsum([0, *map(len, frames)]),
-        points=arrays["points"],
-        **{name: arrays[name][chosen] for name in ("label", "session", "clip_id")},
-    )
-    return path
-
-
 @pytest.mark.integration
 def test_all_stages_are_trained_and_the_held_out_session_is_measured(
-    train: Callable[..., Done], few_clips: Path, tmp_path: Path
+    train: Callable[..., Done], few_clips: Path, quick: list[str], tmp_path: Path
 ) -> None:
-    done = train("--dataset", few_clips, "--recipe", "ksl13", "--held-out-session", "2", "--seed", "5", *QUICK)
+    done = train("--dataset", few_clips, "--recipe", "ksl13", "--held-out-session", "2", "--seed", "5", *quick)
     assert done.returncode == 0, done.stderr
     metrics = json.loads(done.stdout)
     assert list(metrics) == ["it", "ft1", "ft2"]
@@ -82,10 +55,12 @@ def test_all_stages_are_trained_and_the_held_out_session_is_measured(
 
 
 @pytest.mark.integration
-def test_every_session_is_held_out_in_turn(train: Callable[..., Done], few_clips: Path, tmp_path: Path) -> None:
+def test_every_session_is_held_out_in_turn(
+    train: Callable[..., Done], few_clips: Path, quick: list[str], tmp_path: Path
+) -> None:
     done = train(
         *("--dataset", few_clips, "--recipe", "ksl13", "--stage", "it", "--held-out-session", "all"),
-        *(*QUICK, "--validation-fraction", "0"),
+        *(*quick, "--validation-fraction", "0"),
     )
     assert done.returncode == 0, done.stderr
     folds = json.loads((tmp_path / "run/folds.json").read_text())
@@ -98,7 +73,7 @@ def test_every_session_is_held_out_in_turn(train: Callable[..., Done], few_clips
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--recipe", "bsl"], "There is no recipe 'bsl'. Choose one of demo, ksl13, slovo_500, slovo_1000."),
+        (["--recipe", "bsl"], "There is no recipe 'bsl'. Choose one of demo, few_clips, ksl13, slovo_500, slovo_1000."),
         (["--recipe", "ksl13", "--set", "epoch=3"], "There is no field 'epoch'."),
         (["--recipe", "ksl13", "--set", "epochs=many"], "epochs='many' has the wrong type"),
         (["--recipe", "ksl13", "--set", "config.hidden_size=97"], "`hidden_size` must be a multiple"),
@@ -161,10 +136,69 @@ def test_help_is_quick_and_tells_how_to_start(repository: Path) -> None:
 
 @pytest.mark.integration
 def test_stages_of_all_folds_may_be_trained_one_after_the_other(
-    train: Callable[..., Done], few_clips: Path, tmp_path: Path
+    train: Callable[..., Done], few_clips: Path, quick: list[str], tmp_path: Path
 ) -> None:
-    arguments = ["--dataset", few_clips, "--recipe", "ksl13", "--held-out-session", "all", *QUICK]
+    arguments = ["--dataset", few_clips, "--recipe", "ksl13", "--held-out-session", "all", *quick]
     assert train(*arguments, "--stage", "it").returncode == 0
     done = train(*arguments, "--stage", "ft1")
     assert done.returncode == 0, done.stderr
     assert list(json.loads(done.stdout)["stages"]) == ["ft1"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("tracker", ["tensorboard", "trackio"])
+def test_figures_are_logged_where_asked_for(
+    train: Callable[..., Done],
+    few_clips: Path,
+    quick: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tracker: str,
+) -> None:
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    arguments = ("--dataset", few_clips, "--recipe", "ksl13", "--stage", "it", "--report-to", tracker)
+    done = train(*arguments, *quick)
+    assert done.returncode == 0, done.stderr
+    # Whatever the tracker prints, standard output holds the metrics alone.
+    assert list(json.loads(done.stdout)) == ["it"]
+    assert list(tmp_path.rglob("events.out.tfevents.*" if tracker == "tensorboard" else "slr_hf.db"))
+
+
+def test_a_tracker_that_is_not_installed_is_named_with_what_to_install(
+    train: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transformers.integrations.get_available_reporting_integrations", list)
+    done = train("--dataset", tmp_path / "a.npz", "--recipe", "ksl13", "--report-to", "tensorboard")
+    assert done.returncode == 2
+    assert "pip install 'slr_hf[tracking]'" in done.stderr
+
+
+@pytest.mark.integration
+def test_a_killed_training_goes_on_and_ends_with_the_weights_of_an_undisturbed_one(
+    repository: Path, few_clips: Path, quick: list[str], tmp_path: Path
+) -> None:
+    # All that has a state of its own: augmentations, dropout, repeated clips, early stopping, averaged weights.
+    random = ["epochs=3", "repeats=4", "average_decay=0.9", "config.hidden_dropout=0.2", "config.layer_drop=0.2"]
+
+    def start(folder: str) -> subprocess.Popen[str]:
+        command = [sys.executable, repository / "scripts/train.py", "--dataset", few_clips, "--recipe", "ksl13"]
+        command += ["--output", tmp_path / folder, "--held-out-session", "2", *quick, "--set", *random]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def weights(folder: str) -> dict[str, bytes]:
+        return {path.parts[-3]: path.read_bytes() for path in (tmp_path / folder).glob("*/best/model.safetensors")}
+
+    with start("whole") as whole:
+        whole.communicate(timeout=120)
+    kills, moments = 0, np.random.default_rng(int(os.environ.get("SLR_SEED", "0")))
+    while kills < 3:
+        with start("killed") as process:
+            # Some moment after the first epoch that this process measured.
+            if any("eval_loss" in line for line in process.stderr):
+                time.sleep(moments.uniform(0, 3))
+                process.kill()
+            kills += 1
+    with start("killed") as process:
+        process.communicate(timeout=120)
+    assert weights("whole").keys() == {"it", "ft1", "ft2"}
+    assert weights("killed") == weights("whole")

@@ -4,8 +4,9 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from slr_hf.model.configuration_slr import SLRConfig
-from slr_hf.training.recipes import RECIPES, STAGES, Recipe, get_recipe
+from slr_hf.training.recipes import RECIPES, STAGES, Recipe, get_recipe, get_recipes
 from slr_hf.training.recipes.recipe import changed
+from slr_hf.training.schedules import CosineWithWarmRestarts, OneCycle, Plateau
 
 EVERY_RECIPE = [
     pytest.param(recipes[stage], id=f"{name}-{stage}") for name, recipes in RECIPES.items() for stage in STAGES
@@ -42,7 +43,9 @@ def test_a_recipe_is_found_by_dataset_and_stage() -> None:
 
 
 def test_an_unknown_recipe_or_stage_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"no recipe 'bsl'\. Choose one of demo, ksl13, slovo_500, slovo_1000"):
+    with pytest.raises(
+        ValueError, match=r"no recipe 'bsl'\. Choose one of demo, few_clips, ksl13, slovo_500, slovo_1000"
+    ):
         get_recipe("bsl", "it")
     with pytest.raises(ValueError, match=r"no stage 'ft3'\. Choose one of it, ft1, ft2"):
         get_recipe("ksl13", "ft3")
@@ -129,3 +132,35 @@ def test_an_assignment_that_does_not_fit_is_refused(assignment: str, message: st
 def test_contradicting_assignments_are_refused() -> None:
     with pytest.raises(ValueError, match="contradicts"):
         Recipe().with_values(["schedule=3", "schedule.warmup=0.5"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "schedule"), [("cosine_restarts", CosineWithWarmRestarts), ("one_cycle", OneCycle), ("plateau", Plateau)]
+)
+def test_another_kind_of_schedule_begins_with_its_own_defaults(kind: str, schedule: type) -> None:
+    recipe = Recipe().with_values([f"schedule.kind={kind}", "schedule.factor=0.2" if kind == "plateau" else "seed=1"])
+    assert isinstance(recipe.schedule, schedule)
+    assert changed(Recipe(), json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_an_unknown_kind_of_schedule_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"no `schedule` of the kind 'linear'\. Choose one of .*one_cycle"):
+        Recipe().with_values(["schedule.kind=linear"])
+
+
+def test_an_assignment_for_a_stage_counts_there_alone() -> None:
+    recipes = get_recipes("ksl13", assignments=["seed=4", "ft1.epochs=9", "ft1.losses.focal_gamma=3"])
+    assert {stage: recipe.seed for stage, recipe in recipes.items()} == {"it": 4, "ft1": 4, "ft2": 4}
+    assert recipes["ft1"].epochs == 9
+    assert recipes["ft1"].losses.focal_gamma == 3
+    for stage in ("it", "ft2"):
+        assert recipes[stage] == get_recipe("ksl13", stage).with_values(["seed=4"])
+
+
+def test_an_assignment_for_a_stage_that_is_not_trained_is_left_out() -> None:
+    assert get_recipes("ksl13", ["it"], ["ft1.epochs=9"]) == {"it": get_recipe("ksl13", "it")}
+
+
+def test_the_recipe_for_few_clips_shows_each_of_them_often() -> None:
+    for stage in STAGES:
+        assert get_recipe("few_clips", stage).repeats > get_recipe("ksl13", stage).repeats

@@ -189,3 +189,18 @@ def test_the_record_of_seen_clips_keeps_those_of_earlier_stages(splits: DatasetD
     alone, later = clip_ids(splits), clip_ids(splits, tmp_path)
     assert later["train"] == ["earlier", *alone["train"]]
     assert clip_ids(splits, tmp_path / "nowhere") == alone
+
+
+def test_learning_curves_of_all_stages_stand_beside_the_last_model(
+    splits: DatasetDict, recipe: Recipe, short: Recipe, tmp_path: Path
+) -> None:
+    run_stages(splits, {"it": recipe, "ft1": short}, tmp_path, KeypointProcessor(), device="cpu")
+    curves = json.loads((tmp_path / "ft1/best/learning_curves.json").read_text())
+    assert {stage: [record["epoch"] for record in records] for stage, records in curves.items()} == {
+        "it": [1.0, 2.0],
+        "ft1": [1.0],
+    }
+    metrics = json.loads((tmp_path / "ft1/best/metrics.json").read_text())
+    (last,) = curves["ft1"]
+    for name in splits:
+        assert last[name]["accuracy"] == pytest.approx(metrics[name]["accuracy"])
