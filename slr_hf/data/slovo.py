@@ -301,6 +301,7 @@ def _join(stored: Dataset, clips: Mapping[int, SlovoClip], glosses: list[str]) -
         else:
             num_frames[row] = sizes[row] // width
     columns = {
+        "clip_id": pa.array([clip and clip.clip_id for clip in in_order], pa.string()),
         "source": pa.array([_SOURCE] * len(stored)),
         "session": pa.array([clip and f"{_SOURCE}-{clip.signer}" for clip in in_order], pa.string()),
         "label": pa.array([clip and index[clip.gloss] for clip in in_order], pa.int64()),
@@ -311,6 +312,7 @@ def _join(stored: Dataset, clips: Mapping[int, SlovoClip], glosses: list[str]) -
     }
     features = Features(
         {
+            "clip_id": Value("string"),
             "source": Value("string"),
             "session": Value("string"),
             "label": ClassLabel(names=glosses),
@@ -321,8 +323,7 @@ def _join(stored: Dataset, clips: Mapping[int, SlovoClip], glosses: list[str]) -
         }
     )
     annotation = Dataset.from_dict(columns, features=features)
-    joined = concatenate_datasets([stored.remove_columns(["width", "height"]), annotation], axis=1)
-    # Clips of other points than most, or frame sizes, are no problem: each row tells its own.
+    joined = concatenate_datasets([stored.remove_columns(["clip_id", "width", "height"]), annotation], axis=1)
     return joined.select_columns([*_COLUMNS, "num_frames"]).with_format("numpy"), unusable
 
 
