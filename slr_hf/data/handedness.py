@@ -8,8 +8,8 @@ _KNUCKLES = (5, 9, 13, 17)
 # The thumb counts twice: it folds even where the fingers are stretched.
 _TIPS = (4, 4, 8, 12, 16, 20)
 
-# What one frame says at most by its fold is 1. Against it weigh: the place of two hands; a jump by one hand size from
-# frame to frame; that one hand goes and the other one comes.
+# What one frame says at most by its fold is 1. Against it weigh: the place of two hands, a hand size or more beside
+# each other; a jump by one hand size from frame to frame; that one hand goes and the other one comes.
 _PLACE, _JUMP, _CHANGE = 2.0, 2.0, 10.0
 
 #: Jumps that are longer, in hand sizes, tell no more than this one.
@@ -26,9 +26,9 @@ def tell_hands_apart(hands: np.ndarray) -> np.ndarray:
       right one, whichever side it shows and however it is turned.
     - Continuity: a hand is near where it was in the frame before that shows any.
 
-    The picture must not be mirrored, else left and right come out swapped. On clips of webcams whose hands MediaPipe
-    Holistic had named, 0.99 (ksl13), 0.99 (asl33) and 0.97 (asl11) of all hands got the same name; the weights were
-    chosen on these clips.
+    In a mirrored picture, left and right come out swapped. Hands that cross for long are mixed up. On clips of webcams
+    whose hands MediaPipe Holistic had named (ksl13, asl33, asl11), 0.99 of the hands got the same name; the weights
+    were chosen on these clips.
 
     Args:
         hands: Float `(frames, 2, 21, 3)`, two hands in any order, each whole or NaN. x and y are fractions of the
@@ -49,16 +49,17 @@ def tell_hands_apart(hands: np.ndarray) -> np.ndarray:
 
 def _least_contradiction(hands: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Tells in which frames the second hand is the left one, bool `(frames)`; each frame shows a hand."""
-    fold = np.where(seen, _fold(hands), 0)
     wrists = hands[:, :, _WRIST, :2]
-    place = np.where(seen.all(axis=1), np.sign(wrists[:, 0, 0] - wrists[:, 1, 0]), 0)
+    sizes = np.linalg.norm(hands[:, :, _KNUCKLES, :2] - hands[:, :, [_WRIST], :2], axis=-1).mean(axis=-1)
+    wrists = wrists / max(float(np.median(sizes[seen])), 1e-6)
+    fold = np.where(seen, _fold(hands), 0)
+    # Hands whose wrists meet are not told apart by their place.
+    place = np.where(seen.all(axis=1), (wrists[:, 0, 0] - wrists[:, 1, 0]).clip(-1, 1), 0)
     # How much speaks for the first hand as the left one.
     evidence = fold[:, 0] - fold[:, 1] + _PLACE * place
-    sizes = np.linalg.norm(hands[:, :, _KNUCKLES, :2] - hands[:, :, [_WRIST], :2], axis=-1).mean(axis=-1)
-    size = max(float(np.median(sizes[seen])), 1e-6)
 
     # Viterbi's algorithm over two states: the order as given (0), or the other one (1).
-    steps = _steps(wrists / size, seen)
+    steps = _steps(wrists, seen)
     cost = np.array([-evidence[0], evidence[0]])
     came_from = np.zeros((len(seen), 2), int)
     for frame in range(1, len(seen)):

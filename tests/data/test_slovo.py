@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
@@ -92,7 +91,10 @@ class TestAnnotation:
             ({"length": ""}, "line 3, column length: it is empty"),
             ({"text": " "}, "line 3, column text: it is empty"),
             ({"train": "maybe"}, "line 3, column train: it must be True or False, but is 'maybe'"),
-            ({"attachment_id": "../../etc/passwd"}, "line 3, column attachment_id: '../../etc/passwd' is no plain name"),
+            (
+                {"attachment_id": "../../etc/passwd"},
+                "line 3, column attachment_id: '../../etc/passwd' is no plain name",
+            ),
             ({"attachment_id": ".."}, r"line 3, column attachment_id: '\.\.' is no plain name"),
             ({"attachment_id": "C:\\clip"}, "line 3, column attachment_id: .* no plain name"),
             ({"attachment_id": "clip\0"}, "line 3, column attachment_id: .* no plain name"),
@@ -115,13 +117,15 @@ class TestAnnotation:
 
     @pytest.mark.parametrize("column", ["attachment_id", "text", "user_id", "height", "width", "length", "train"])
     def test_a_missing_column_is_named(self, tmp_path: Path, column: str) -> None:
-        write_annotation(tmp_path, [{name: text for name, text in row.items() if name != column} for row in make_rows()])
+        write_annotation(
+            tmp_path, [{name: text for name, text in row.items() if name != column} for row in make_rows()]
+        )
         with pytest.raises(ValueError, match=rf"annotations\.csv, line 1: the column {column} is missing"):
             read_annotation_file(tmp_path)
 
     def test_other_separators_are_refused_with_those_expected(self, tmp_path: Path) -> None:
         write_annotation(tmp_path, make_rows(), ";")
-        with pytest.raises(ValueError, match="line 1: the column attachment_id is missing.*tabs or commas"):
+        with pytest.raises(ValueError, match=r"line 1: the column attachment_id is missing.*tabs or commas"):
             read_annotation_file(tmp_path)
 
     @pytest.mark.parametrize(
@@ -181,15 +185,25 @@ class TestVideos:
             str(tmp_path / "test/clip0-3.mp4"),
         ]
         assert dataset[3] == {
-            **{"clip_id": "clip0-3", "path": str(tmp_path / "test/clip0-3.mp4"), "gloss": "да", "signer": "user3"},
-            **{"begin": None, "end": None, "width": 1080, "height": 1920, "num_frames": 4, "is_training": False},
+            "clip_id": "clip0-3",
+            "path": str(tmp_path / "test/clip0-3.mp4"),
+            "gloss": "да",
+            "signer": "user3",
+            "begin": None,
+            "end": None,
+            "width": 1080,
+            "height": 1920,
+            "num_frames": 4,
+            "is_training": False,
         }
 
     def test_all_that_are_missing_or_empty_are_named_at_once(self, tmp_path: Path) -> None:
         write_annotation(tmp_path, make_rows(signers=3, glosses=["да"]))
         (tmp_path / "clip0-0.mp4").write_bytes(b"video")
         (tmp_path / "clip0-1.mp4").touch()
-        with pytest.raises(ValueError, match="2 of 3 clips have no usable video in .*\n.*clip0-1.* empty\n.*clip0-2: no"):
+        with pytest.raises(
+            ValueError, match=r"2 of 3 clips have no usable video in .*\n.*clip0-1.* empty\n.*clip0-2: no"
+        ):
             read_slovo_annotations(tmp_path)
 
     def test_they_can_be_left_out(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -334,7 +348,7 @@ class TestLoading:
 
 class TestMissingLandmarks:
     def test_all_are_named_at_once(self, slovo: MakeSlovo, load: Callable[..., DatasetDict]) -> None:
-        with pytest.raises(ValueError, match="2 of 32 clips have no usable landmarks.*\n.*clip0-1.*\n.*clip2-0"):
+        with pytest.raises(ValueError, match=r"2 of 32 clips have no usable landmarks.*\n.*clip0-1.*\n.*clip2-0"):
             load(slovo(without=["clip0-1", "clip2-0"]))
 
     def test_they_can_be_left_out(
@@ -397,7 +411,7 @@ class TestMissingLandmarks:
         content = bytearray(path.read_bytes())
         content[4:200] = b"\xff" * 196
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="A shard of .*landmarks is damaged"):
+        with pytest.raises(ValueError, match=r"A shard of .*landmarks is damaged"):
             load(root)
 
     @pytest.mark.parametrize(
@@ -422,9 +436,7 @@ class TestMissingLandmarks:
         with pytest.raises(ValueError, match="the landmarks of clip 'clip0-0' twice"):
             load(root)
 
-    def test_a_folder_without_shards_is_refused(
-        self, tmp_path: Path, load: Callable[..., DatasetDict]
-    ) -> None:
+    def test_a_folder_without_shards_is_refused(self, tmp_path: Path, load: Callable[..., DatasetDict]) -> None:
         write_annotation(tmp_path, make_rows())
         with pytest.raises(FileNotFoundError, match="no folder of landmarks"):
             load(tmp_path)
