@@ -1,0 +1,60 @@
+"""Converts the hand landmarks that SLOVO's authors publish (slovo_mediapipe.json) into Parquet shards.
+
+    python scripts/convert_slovo_json.py slovo_mediapipe.json slovo/landmarks
+
+The file is read as a stream, so memory stays small. Which hand is the left one is told from place, fold and continuity;
+the file does not say. The shards get their names once all are written. The exit code is 2 where the file is malformed
+or cannot be read; the message names the place.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+#: The exit code for arguments and files that cannot be used.
+UNUSABLE = 2
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("input", type=Path, metavar="INPUT.json", help="the landmark JSON")
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the shards, new or without any")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Converts; returns the exit code."""
+    options = parse_arguments(arguments)
+
+    from tqdm import tqdm
+
+    from slr_hf.data import convert_slovo_json
+
+    try:
+        size = options.input.stat().st_size if options.input.is_file() else None
+        with tqdm(
+            total=size, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr, disable=options.quiet
+        ) as bar:
+            made = convert_slovo_json(options.input, options.output, bar.update)
+    except (OSError, ValueError, ImportError) as error:
+        if options.debug:
+            raise
+        print(f"convert_slovo_json.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        return UNUSABLE
+    if made.empty:
+        names = ", ".join(made.empty)
+        print(
+            f"convert_slovo_json.py: {len(made.empty)} clips have no frames and are left out: {names}", file=sys.stderr
+        )
+    print(f"{made.clips} clips, {made.frames} frames, {made.shards} shards: {options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
