@@ -1,0 +1,82 @@
+"""Finds the landmarks of many videos, in parallel, and stores them as a dataset.
+
+    python scripts/extract.py videos/ landmarks/ --num-proc 4
+    python scripts/extract.py clips.csv landmarks/ --num-proc 4
+
+INPUT is a folder of videos, searched at any depth, or a CSV or TSV with the columns clip_id, path (relative to the
+table), optional begin and end (frames; only that range is kept) and any others, which are carried along. OUTPUT becomes
+a folder of Parquet files for `slr_hf.data.load_extracted`. Clips that fail are listed in OUTPUT/failed.jsonl with the
+reason. However a run ends, the same command goes on where it stopped. The exit code is 0 if all clips are extracted, 1
+if some failed, now or in an earlier run, and 2 where an argument or a file cannot be used.
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+#: Exit codes.
+SOME_FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("input", type=Path, metavar="INPUT", help="folder of videos, or a CSV or TSV of clips")
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the dataset")
+    parser.add_argument("--num-proc", type=int, default=1, metavar="N", help="number of processes (default: 1)")
+    parser.add_argument(
+        "--engine", choices=["local", "ray"], default="local", help="ray: work on a Ray cluster (default: local)"
+    )
+    parser.add_argument("--retry-failed", action="store_true", help="try clips again that failed in an earlier run")
+    parser.add_argument(
+        "--frame-size",
+        type=int,
+        default=640,
+        metavar="PIXELS",
+        help="shorter side to which larger frames are scaled down (default: 640)",
+    )
+    parser.add_argument("--time-limit", type=float, metavar="S", help="seconds after which a clip counts as failed")
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Extracts; returns the exit code."""
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from slr_hf.data.extraction import extract_clips
+
+    try:
+        done = extract_clips(
+            options.input,
+            options.output,
+            num_proc=options.num_proc,
+            engine=options.engine,
+            retry_failed=options.retry_failed,
+            frame_size=options.frame_size,
+            time_limit=options.time_limit,
+        )
+    except KeyboardInterrupt:
+        print("extract.py: interrupted. The same command goes on from here.", file=sys.stderr)
+        return INTERRUPTED
+    # A LandmarkerError is a RuntimeError too.
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        if options.debug:
+            raise
+        print(f"extract.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        return UNUSABLE
+    for failure in done.failures:
+        print(f"extract.py: {failure.clip_id} failed: {failure.reason}", file=sys.stderr)
+    print(f"clips   {done.clips}")
+    print(f"failed  {len(done.failures)}")
+    return SOME_FAILED if done.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
