@@ -31,7 +31,16 @@ DEMO = Vocabulary(
     rename={"-": "no_event", "thank-you": "thank you"},
 )
 
-VOCABULARIES: dict[str, Vocabulary] = {"demo": DEMO}
+#: The words of asl33, without its letters.
+ASL33_WORDS = Vocabulary(
+    glosses=(
+        *("can", "coffee", "get", "hello", "large", "medium", "muffin", "no", "no_event", "please", "small", "tea"),
+        *("thank you", "water"),
+    ),
+    rename={"-": "no_event", "thank-you": "thank you"},
+)
+
+VOCABULARIES: dict[str, Vocabulary] = {"asl33_words": ASL33_WORDS, "demo": DEMO}
 
 
 def get_vocabulary(name: str) -> Vocabulary:
@@ -48,4 +57,4 @@ def get_vocabulary(name: str) -> Vocabulary:
     return VOCABULARIES[name]
 
 
-__all__ = ["DEMO", "VOCABULARIES", "Vocabulary", "get_vocabulary"]
+__all__ = ["ASL33_WORDS", "DEMO", "VOCABULARIES", "Vocabulary", "get_vocabulary"]

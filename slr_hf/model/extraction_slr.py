@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -164,8 +165,8 @@ class HolisticExtractor:
             _check_frame(first)
             info = VideoInfo(fps, first.shape[1], first.shape[0], total)
             frames = self._shrunk(chain([first], pictures))
-        with closing(frames):
-            found, times = self._detect(frames, info, progress)
+        with closing(frames), closing(_one_ahead(frames)) as upcoming:
+            found, times = self._detect(upcoming, info, progress)
         return Landmarks(found, fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
 
     def _shrunk(self, pictures: Iterable[np.ndarray]) -> Generator[TimedFrame, None, None]:
@@ -213,6 +214,15 @@ class HolisticExtractor:
                 if progress is not None:
                     progress(index + 1, info.frames)
         return np.stack(found), times
+
+
+def _one_ahead(frames: Iterator[TimedFrame]) -> Generator[TimedFrame, None, None]:
+    """Has the next frame decoded and scaled while the landmarker looks at this one; neither holds Python's lock."""
+    with ThreadPoolExecutor(1) as decoder:
+        following = decoder.submit(next, frames, None)
+        while (frame := following.result()) is not None:
+            following = decoder.submit(next, frames, None)
+            yield frame
 
 
 def _coordinates(result: Any) -> np.ndarray:

@@ -97,25 +97,28 @@ class SignClassifier(nn.Module):
 
 
 class ConfidenceHead(nn.Module):
-    """Predicts whether the first answer is right, from the embedding and the shape of the answer.
+    """Predicts whether the first answer is right, from how far it stands out: Platt scaling (Platt 1999).
 
-    It learns beside the classifier and does not pull on it: its inputs carry no gradient.
+    Not from the embedding: clips of new signers lie elsewhere in it than those of training, among which wrong answers
+    are rare. It learns beside the classifier and does not pull on it: its inputs carry no gradient.
     """
 
-    def __init__(self, config: SLRConfig) -> None:
-        super().__init__()
-        # The largest probability, its lead over the second, and the entropy.
-        self.hidden = nn.Linear(config.hidden_size + 3, config.hidden_size // 2)
-        self.output = nn.Linear(config.hidden_size // 2, 1)
+    #: Beyond this a log-odds says no more; with a single gloss it would be infinite.
+    LIMIT = 20.0
 
-    def forward(self, pooled: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """Maps the embedding `(batch, hidden_size)` and the logits `(batch, num_labels)` to `(batch,)`."""
-        probabilities = logits.detach().float().softmax(dim=-1)
-        top = F.pad(probabilities, (0, 1)).topk(2, dim=-1).values
-        entropy = torch.special.entr(probabilities).sum(dim=-1, keepdim=True)
-        shape = torch.cat([top[:, :1], top[:, :1] - top[:, 1:], entropy], dim=-1)
-        features = torch.cat([pooled.detach(), shape.to(pooled.dtype)], dim=-1)
-        return self.output(F.silu(self.hidden(features))).squeeze(-1)
+    def __init__(self) -> None:
+        super().__init__()
+        # Of the first answer's log-odds, and of its lead over the second.
+        self.weight = nn.Parameter(torch.empty(2))
+        self.bias = nn.Parameter(torch.empty(()))
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        """Maps the logits `(batch, num_labels)` to the confidence's logits `(batch,)`."""
+        first, place = logits.detach().float().max(dim=-1, keepdim=True)
+        others = logits.detach().float().scatter(-1, place, -torch.inf)
+        leads = [first - others.logsumexp(dim=-1, keepdim=True), first - others.amax(dim=-1, keepdim=True)]
+        features = torch.cat(leads, dim=-1).clamp(max=self.LIMIT)
+        return features.to(self.weight.dtype) @ self.weight + self.bias
 
 
 class SLRPreTrainedModel(PreTrainedModel):
@@ -142,6 +145,10 @@ class SLRPreTrainedModel(PreTrainedModel):
             init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 init.zeros_(module.bias)
+        elif isinstance(module, ConfidenceHead):
+            # About the classifier's own probability, which training then corrects.
+            init.constant_(module.weight, 0.5)
+            init.zeros_(module.bias)
         elif isinstance(module, nn.RMSNorm):
             init.ones_(module.weight)
         elif isinstance(module, Residual):
@@ -244,7 +251,7 @@ class SLRForSignClassification(SLRPreTrainedModel):
         super().__init__(config)
         self.slr = SLRModel(config)
         self.classifier = SignClassifier(config)
-        self.confidence = ConfidenceHead(config) if config.confidence_head else None
+        self.confidence = ConfidenceHead() if config.confidence_head else None
         self.post_init()
 
     @can_return_tuple
@@ -273,7 +280,7 @@ class SLRForSignClassification(SLRPreTrainedModel):
         """
         outputs = self.slr(keypoints, part_mask, positions, attention_mask, **kwargs)
         logits, auxiliary_logits = self.classifier(outputs.pooled_output)
-        confidence_logits = None if self.confidence is None else self.confidence(outputs.pooled_output, logits)
+        confidence_logits = None if self.confidence is None else self.confidence(logits)
         return SignClassifierOutput(
             loss=None if labels is None else F.cross_entropy(logits.float(), labels),
             logits=logits,

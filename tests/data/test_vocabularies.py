@@ -24,5 +24,5 @@ def test_glosses_that_two_files_share_become_one_class(data_dir: Path) -> None:
 
 
 def test_an_unknown_vocabulary_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"no vocabulary 'latin'\. Choose one of demo"):
+    with pytest.raises(ValueError, match=r"no vocabulary 'latin'\. Choose one of asl33_words, demo"):
         get_vocabulary("latin")

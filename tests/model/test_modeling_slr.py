@@ -43,9 +43,10 @@ def logits(model: SLRForSignClassification, batch: dict) -> torch.Tensor:
 
 
 class TestPadding:
+    @pytest.mark.parametrize("global_attention", ["full", "strided"])
     @pytest.mark.parametrize("implementation", ["eager", "sdpa"])
-    def test_a_clip_has_the_same_logits_alone_and_in_a_batch(self, implementation):
-        model, batch = make_model(), make_batch((30, 17, 1))
+    def test_a_clip_has_the_same_logits_alone_and_in_a_batch(self, implementation, global_attention):
+        model, batch = make_model(global_attention=global_attention), make_batch((30, 17, 1))
         model.set_attn_implementation(implementation)
         together = logits(model, batch)
         for row, length in enumerate((30, 17, 1)):
@@ -118,6 +119,20 @@ class TestAttention:
         assert (local[0, :, distance <= 3] > 0).all()
         assert (everywhere > 0).all()
 
+    def test_strided_blocks_see_their_window_and_every_frame_a_stride_away(self):
+        model = make_model(global_attention="strided", attention_stride=5)
+        model.set_attn_implementation("eager")
+        _, sparse = model(**make_batch((30,)), output_attentions=True).attentions
+        distance = (torch.arange(30)[:, None] - torch.arange(30)).abs()
+        seen = (distance <= 3) | (distance % 5 == 0)
+        assert (sparse[0, :, seen] > 0).all()
+        assert not sparse[0, :, ~seen].any()
+
+    def test_a_stride_of_one_frame_is_full_attention(self):
+        sparse, full = make_model(global_attention="strided", attention_stride=1), make_model()
+        batch = make_batch()
+        torch.testing.assert_close(logits(sparse, batch), logits(full, batch), rtol=0, atol=1e-6)
+
     def test_only_differences_of_time_matter(self):
         model, batch = make_model(), make_batch((30,))
         later = {**batch, "positions": batch["positions"] + 100}
@@ -184,6 +199,18 @@ class TestClassifier:
         assert touched
         assert all(name.startswith("confidence.") for name in touched)
 
+    def test_the_confidence_grows_with_the_lead_of_the_first_answer(self):
+        head = make_model().confidence
+        leads = torch.tensor([[0.0, 0, 0, 0], [1, 0, 0, 0], [2, 0, 0, 0], [2, 0, -5, -5], [9, 0, 0, 0]])
+        confidence = head(leads)
+        assert (confidence.diff() > 0).all()
+        # It is no matter which gloss leads, or of the level of all logits.
+        torch.testing.assert_close(head(leads.flip(1) + 3), confidence)
+
+    def test_the_confidence_in_an_overwhelming_answer_is_finite(self):
+        confidence = make_model().confidence(torch.tensor([[1e4, 0.0, 0.0], [0.0, 1e4, -1e4]]))
+        assert torch.isfinite(confidence).all()
+
     def test_can_do_without_a_confidence_head(self):
         assert make_model(confidence_head=False)(**make_batch()).confidence_logits is None
 
@@ -196,6 +223,7 @@ class TestClassifier:
     def test_one_gloss_is_enough(self):
         output = make_model(id2label={0: "yes"})(**make_batch())
         assert tuple(output.logits.shape) == (3, 1)
+        assert torch.isfinite(output.confidence_logits).all()
 
     def test_every_parameter_learns(self):
         model = make_model(num_local_layers=2, num_global_layers=2).train()
@@ -249,6 +277,16 @@ class TestTraining:
         added = residual(torch.zeros(4000, 1, 128), torch.ones(4000, 1, 128))
         assert set(added.unique().tolist()) == {0.0, 2.0}
         assert abs(added.mean().item() - 1) < 0.1
+
+    def test_layer_drop_skips_blocks_in_training_alone(self):
+        model = make_model(layer_drop=0.5, hidden_dropout=0.0, classifier_dropout=0.0, drop_path_rate=0.0)
+        batch = make_batch((30,))
+        assert torch.equal(logits(model, batch), logits(model, batch))
+        model.train()
+        torch.manual_seed(0)
+        # Two blocks, each there or not.
+        answers = torch.stack([logits(model, batch)[0] for _ in range(40)])
+        assert len(answers.round(decimals=4).unique(dim=0)) == 4
 
     def test_bfloat16_runs(self):
         model, batch = make_model(), make_batch()
