@@ -96,6 +96,31 @@ class SignClassifier(nn.Module):
         return self.output(self.norm(states)), tuple(auxiliary)
 
 
+class PrototypeClassifier(nn.Module):
+    """Compares the pooled embedding with one prototype a gloss: the nearest prototype wins.
+
+    Prototypes are means of embeddings (Snell et al. 2017, https://arxiv.org/abs/1703.05175), compared by their cosine.
+    Embeddings of all signs share a large part that tells nothing; `center` is subtracted before they are compared.
+    """
+
+    def __init__(self, config: SLRConfig) -> None:
+        super().__init__()
+        self.scale = float(config.prototype_scale)
+        self.center = nn.Parameter(torch.zeros(config.hidden_size))
+        self.weight = nn.Parameter(torch.zeros(config.num_labels or 1, config.hidden_size))
+
+    def embed(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Maps pooled embeddings `(batch, hidden_size)` to unit vectors of the same shape."""
+        return F.normalize(pooled - self.center, dim=-1)
+
+    def forward(self, pooled: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """Maps `(batch, hidden_size)` to logits `(batch, num_labels)`; there are no auxiliary logits."""
+        return self.scale * self.embed(pooled) @ F.normalize(self.weight, dim=-1).T, ()
+
+
+CLASSIFIERS: dict[str, Callable[[SLRConfig], nn.Module]] = {"layers": SignClassifier, "prototypes": PrototypeClassifier}
+
+
 class ConfidenceHead(nn.Module):
     """Predicts whether the first answer is right, from the embedding and the shape of the answer.
 
@@ -243,7 +268,7 @@ class SLRForSignClassification(SLRPreTrainedModel):
     def __init__(self, config: SLRConfig) -> None:
         super().__init__(config)
         self.slr = SLRModel(config)
-        self.classifier = SignClassifier(config)
+        self.classifier = CLASSIFIERS[config.classifier](config)
         self.confidence = ConfidenceHead(config) if config.confidence_head else None
         self.post_init()
 
