@@ -166,6 +166,8 @@ class SLRConfig(PreTrainedConfig):
             channels, count = getattr(self, width), getattr(self, heads)
             if channels < 1 or count < 1 or channels % (2 * count):
                 raise ValueError(f"`{width}` must be a multiple of 2 x `{heads}`, but they are {channels} and {count}.")
+        if self.prototype_scale <= 0:
+            raise ValueError(f"`prototype_scale` must be above 0, but is {self.prototype_scale}.")
         positive = ("input_size", "num_channels", "intermediate_size", "sliding_window", "attention_stride")
         for field in (*positive, "num_classifier_layers"):
             if getattr(self, field) < 1:

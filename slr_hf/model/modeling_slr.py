@@ -53,7 +53,7 @@ class SignClassifierOutput(ModelOutput):
     Args:
         loss: Cross entropy, where labels were given.
         logits: `(batch, num_labels)`.
-        auxiliary_logits: One `(batch, num_labels)` for each layer of the classifier.
+        auxiliary_logits: One `(batch, num_labels)` for each layer of the classifier; none with prototypes.
         confidence_logits: `(batch,)`; their sigmoid is the probability that the first answer is right.
         pooled_output: The embedding of the clip, `(batch, hidden_size)`.
         frame_weights: How much each frame counts in attention pooling, `(batch, frames)`; sums to 1.
@@ -100,22 +100,16 @@ class PrototypeClassifier(nn.Module):
     """Compares the pooled embedding with one prototype a gloss: the nearest prototype wins.
 
     Prototypes are means of embeddings (Snell et al. 2017, https://arxiv.org/abs/1703.05175), compared by their cosine.
-    Embeddings of all signs share a large part that tells nothing; `center` is subtracted before they are compared.
     """
 
     def __init__(self, config: SLRConfig) -> None:
         super().__init__()
         self.scale = float(config.prototype_scale)
-        self.center = nn.Parameter(torch.zeros(config.hidden_size))
         self.weight = nn.Parameter(torch.zeros(config.num_labels or 1, config.hidden_size))
-
-    def embed(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Maps pooled embeddings `(batch, hidden_size)` to unit vectors of the same shape."""
-        return F.normalize(pooled - self.center, dim=-1)
 
     def forward(self, pooled: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """Maps `(batch, hidden_size)` to logits `(batch, num_labels)`; there are no auxiliary logits."""
-        return self.scale * self.embed(pooled) @ F.normalize(self.weight, dim=-1).T, ()
+        return self.scale * F.normalize(pooled, dim=-1) @ F.normalize(self.weight, dim=-1).T, ()
 
 
 CLASSIFIERS: dict[str, Callable[[SLRConfig], nn.Module]] = {"layers": SignClassifier, "prototypes": PrototypeClassifier}
@@ -311,4 +305,11 @@ class SLRForSignClassification(SLRPreTrainedModel):
         )
 
 
-__all__ = ["SLRForSignClassification", "SLRModel", "SLRModelOutput", "SLRPreTrainedModel", "SignClassifierOutput"]
+__all__ = [
+    "PrototypeClassifier",
+    "SLRForSignClassification",
+    "SLRModel",
+    "SLRModelOutput",
+    "SLRPreTrainedModel",
+    "SignClassifierOutput",
+]

@@ -94,7 +94,7 @@ def test_slovo_is_found_by_its_folder_of_landmarks_too(slovo: Callable[..., Path
 def test_slovo_beside_arrays_has_one_label_space(slovo: Callable[..., Path], write_arrays: Callable[..., Path]) -> None:
     opened = open_dataset([slovo(), write_arrays("one", "hello", "да")])
     assert opened["train"].features["label"].names == ["hello", "no_event", "да", "дом", "нет"]
-    assert opened["train"].column_names == list(CLIP_COLUMNS)
+    assert set(opened["train"].column_names) == set(CLIP_COLUMNS)
     assert glosses(opened)[-2:] == ["hello", "да"]
     assert {len(opened["train"]), len(opened["test"])} == {26, 8}
 
