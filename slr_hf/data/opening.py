@@ -14,7 +14,7 @@ from slr_hf.data.clip_columns import join_clips, to_clips
 from slr_hf.data.clip_lists import VIDEO_SUFFIXES
 from slr_hf.data.extraction import extract_clips
 from slr_hf.data.landmark_arrays import load_landmark_arrays
-from slr_hf.data.landmark_folder import MANIFEST, load_extracted
+from slr_hf.data.landmark_folder import MANIFEST, load_extracted, read_manifest
 from slr_hf.data.slovo import Missing, load_slovo
 from slr_hf.data.slovo_annotations import ANNOTATIONS
 
@@ -127,6 +127,27 @@ def stream_dataset(name: str | Path) -> IterableDatasetDict:
     return splits
 
 
+def read_extractions(
+    names: str | Path | Iterable[str | Path], options: OpeningOptions | None = None
+) -> list[dict[str, Any]]:
+    """Reads how the landmarks of datasets were found, as far as they say.
+
+    Args:
+        names: See `open_dataset`, which has opened them.
+        options: Likewise.
+
+    Returns:
+        What the manifests of extracted landmarks among them hold; see `ExtractionSettings`.
+    """
+    listed = [str(name) for name in ([names] if isinstance(names, str | Path) else names)]
+    found = []
+    for name in listed:
+        folders = _landmark_folders(name, options or OpeningOptions())
+        folder = next((folder for folder in folders if (folder / MANIFEST).is_file()), None)
+        found += [] if folder is None else [read_manifest(folder)]
+    return found
+
+
 def find_kind(name: str) -> Kind:
     """Tells of which kind a dataset is.
 
@@ -160,6 +181,13 @@ def _holds_videos(name: str) -> bool:
 
 def _load_arrays(name: str, options: OpeningOptions) -> DatasetDict:
     return DatasetDict(train=load_landmark_arrays(name))
+
+
+def _landmark_folders(name: str, options: OpeningOptions) -> list[Path]:
+    """Where the landmarks of a dataset may be, the likeliest first."""
+    path = Path(name).absolute()
+    own = [] if options.landmarks is None else [Path(options.landmarks)]
+    return [*own, path, path / "landmarks", path.with_name(_source(name) + LANDMARKS_SUFFIX)]
 
 
 def _load_slovo(name: str, options: OpeningOptions) -> DatasetDict:
@@ -209,12 +237,26 @@ def _extract(source: Path, folder: Path, options: OpeningOptions) -> None:
 
 def _load_published(name: str, streaming: bool = False) -> Any:
     try:
-        splits = load_dataset(str(Path(name)) if Path(name).is_dir() else name, streaming=streaming)
+        if Path(name).is_dir():
+            # Not the folder itself, which `datasets` would take from its cache even after its files have changed.
+            return load_dataset("parquet", data_files=_split_files(Path(name)), streaming=streaming)
+        return load_dataset(name, streaming=streaming)
     except DatasetNotFoundError as error:
         raise FileNotFoundError(f"There is no folder {name}, and no such dataset on the Hub: {error}") from error
     except (DatasetGenerationError, ConnectionError) as error:
         raise ValueError(f"The dataset {name} cannot be loaded: {error.__cause__ or error}") from error
-    return splits
+
+
+def _split_files(folder: Path) -> dict[str, list[str]]:
+    """The Parquet files of each split, which is the beginning of their names: "test-00000-of-00001"."""
+    splits: dict[str, list[str]] = {}
+    for file in sorted(folder.rglob("*.parquet")):
+        split = re.fullmatch(r"(\w+)-\d+-of-\d+", file.stem)
+        splits.setdefault(split[1] if split else "train", []).append(str(file))
+    if not splits:
+        raise FileNotFoundError(f"The folder {folder} holds no Parquet file.")
+    # In the order in which they are used, not that of the alphabet.
+    return dict(sorted(splits.items(), key=lambda item: (item[0] != "train", item[0])))
 
 
 def _load_hub(name: str, options: OpeningOptions) -> DatasetDict:
@@ -239,4 +281,13 @@ KINDS: tuple[Kind, ...] = (
     ),
 )
 
-__all__ = ["KINDS", "LANDMARKS_SUFFIX", "Kind", "OpeningOptions", "find_kind", "open_dataset", "stream_dataset"]
+__all__ = [
+    "KINDS",
+    "LANDMARKS_SUFFIX",
+    "Kind",
+    "OpeningOptions",
+    "find_kind",
+    "open_dataset",
+    "read_extractions",
+    "stream_dataset",
+]
