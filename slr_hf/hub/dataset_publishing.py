@@ -127,7 +127,9 @@ def _render_card(
     glosses = next(iter(splits.values())).features["label"].names
     points = sorted({len(found) for dataset in splits.values() for found in _lists(dataset, "points")})
     own = licence.removeprefix(_OWN_LICENCE) if licence.startswith(_OWN_LICENCE) else None
-    terms = {"license": licence.lower()} if own is None else {"license": "other", "license_name": own.lower()}
+    terms: dict[str, Any] = (
+        {"license": licence.lower()} if own is None else {"license": "other", "license_name": own.lower()}
+    )
     codes = sorted({SOURCES[source].language_code for source in sources if source in SOURCES})
     data = DatasetCardData(
         language=codes or None,

@@ -186,13 +186,17 @@ def with_new_head(
         OSError: If there is no such model.
     """
     id2label = dict(enumerate(glosses))
-    labels = {"id2label": id2label, "label2id": {gloss: index for index, gloss in id2label.items()}}
-    # A model of prototypes has no layers to train on top of its embedding: they are new too.
-    loaded = SLRForSignClassification.from_pretrained(
-        model, ignore_mismatched_sizes=True, **labels, **{"classifier": "layers", **(config or {})}
-    )
+    fields: dict[str, Any] = {
+        "id2label": id2label,
+        "label2id": {gloss: index for index, gloss in id2label.items()},
+        # A model of prototypes has no layers to train on top of its embedding: they are new too.
+        "classifier": "layers",
+        **(config or {}),
+    }
+    loaded = SLRForSignClassification.from_pretrained(model, ignore_mismatched_sizes=True, **fields)
     # Where the old model knows as many glosses as the new one, its head fits, but means others.
-    for layer in (loaded.classifier.output, *loaded.classifier.auxiliary):
+    classifier: Any = loaded.classifier
+    for layer in (classifier.output, *classifier.auxiliary):
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
     return loaded
