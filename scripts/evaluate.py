@@ -1,6 +1,9 @@
-"""Evaluates a model on landmark arrays.
+"""Evaluates a model on clips.
 
     python scripts/evaluate.py --model runs/ksl13/ft2/best --dataset ksl13.npz --held-out-session 2 --output evaluation
+
+A dataset is whatever scripts/train.py takes. Where it has a split `test` of its own (SLOVO, the Hub), that is
+evaluated, unless --split or --held-out-... asks for other clips.
 
 OUTPUT/metrics.json holds top-1, top-5 and mean class accuracy, calibration error and AUROC of the confidence, the
 accuracy of each session, gloss and clip length, and the most frequent confusions. OUTPUT/report.md shows them with the
@@ -19,6 +22,9 @@ from typing import Any
 #: The exit code for arguments and files that cannot be used.
 UNUSABLE = 2
 
+#: The name that stands for all clips of a dataset.
+ALL_SPLITS = "all"
+
 logger = logging.getLogger("evaluate")
 
 
@@ -29,8 +35,18 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of a saved model")
-    parser.add_argument("--dataset", required=True, nargs="+", type=Path, metavar="FILE.npz", help="landmark arrays")
+    parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="what to evaluate on")
     parser.add_argument("--vocabulary", metavar="NAME", help="keep only the glosses of a vocabulary of slr_hf.data")
+    parser.add_argument("--split", metavar="NAME", help="this split of the dataset's own, or 'all' its clips")
+    parser.add_argument("--num-glosses", type=int, metavar="N", help="SLOVO: its first N glosses, and no_event")
+    parser.add_argument(
+        "--slovo-split",
+        choices=["official", "signers"],
+        default="official",
+        help="SLOVO: how it was split for training (default: official)",
+    )
+    parser.add_argument("--skip-missing", action="store_true", help="leave out clips without usable landmarks")
+    parser.add_argument("--landmarks", type=Path, metavar="DIR", help="where the landmarks of videos are kept")
     parser.add_argument("--held-out-session", metavar="NAME", help="only this session, such as ksl13-2 or just 2")
     parser.add_argument(
         "--held-out-fraction",
@@ -56,6 +72,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parsed = parser.parse_args(arguments)
     if parsed.batch_size < 1:
         parser.error(f"--batch-size must be at least 1, but is {parsed.batch_size}")
+    if parsed.split is not None and (parsed.held_out_session is not None or parsed.held_out_fraction):
+        parser.error("--split goes with no --held-out-session or --held-out-fraction")
     # Not in the model's own folder, whose metrics.json is the record of its training.
     parsed.output = parsed.output or parsed.model / "evaluation"
     return parsed
@@ -67,7 +85,7 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from slr_hf.data import get_vocabulary, load_landmark_arrays, prepare_dataset, split
+    from slr_hf.data import OpeningOptions, get_vocabulary, join_splits, open_dataset, prepare_dataset, split
     from slr_hf.training.evaluation import (
         check_clips,
         evaluate,
@@ -85,16 +103,26 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
     seen = read_training_clips(options.model)
     curves = read_learning_curves(options.model)
     vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
-    dataset = load_landmark_arrays(
-        options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
+    clips = open_dataset(
+        options.dataset,
+        glosses=vocabulary and vocabulary.glosses,
+        rename=vocabulary and vocabulary.rename,
+        options=OpeningOptions(
+            num_glosses=options.num_glosses,
+            slovo_split=options.slovo_split,
+            missing="skip" if options.skip_missing else "raise",
+            landmarks=options.landmarks,
+        ),
     )
     if options.held_out_session is not None or options.held_out_fraction:
         dataset = split(
-            dataset,
+            join_splits(clips),
             test_session=options.held_out_session,
             test_fraction=options.held_out_fraction,
             validation_fraction=0,
         )["test"]
+    else:
+        dataset = find_split(clips, options.split)
     glosses = model_glosses(model)
     if options.ignore_unknown_glosses:
         dataset = dataset.select(np.flatnonzero(match_labels(dataset, glosses) >= 0))
@@ -120,13 +148,33 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
     return metrics
 
 
+def find_split(clips: Any, name: str | None) -> Any:
+    """The clips to evaluate.
+
+    Args:
+        clips: The dataset's own splits.
+        name: The split that is asked for, or "all"; by default `test` where there is one, else all.
+
+    Raises:
+        ValueError: If there is no such split.
+    """
+    from slr_hf.data import join_splits
+
+    name = name or ("test" if "test" in clips else ALL_SPLITS)
+    if name == ALL_SPLITS:
+        return join_splits(clips)
+    if name not in clips:
+        raise ValueError(f"The dataset has no split {name!r}. Choose one of {[*clips, ALL_SPLITS]}.")
+    return clips[name]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Evaluates; returns the exit code."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         metrics = evaluate_model(options)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
         if options.debug:
             raise
         print(f"evaluate.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)

@@ -1,10 +1,17 @@
-"""Trains a model on landmark arrays, stage by stage.
+"""Trains a model on clips, stage by stage.
 
     python scripts/train.py --dataset ksl13.npz --recipe ksl13 --stage all --held-out-session 2 --output runs/ksl13
+    python scripts/train.py --dataset my_signs/ --recipe own_signs --from-model space/model --output runs/my_signs
+
+A dataset is a .npz file of landmark arrays, a folder that scripts/extract.py has written, SLOVO's folder, a folder of
+videos (one folder for each gloss) or a CSV of them, whose landmarks are extracted first, or a name on the Hub.
 
 Each stage leaves OUTPUT/STAGE/best: a folder in the form of the Hub, with recipe.json and metrics.json. The same
 command goes on where it was interrupted and does not repeat what is finished. Held-out clips are measured after each
 stage and have no say in it: validation clips, taken out of the training clips, choose the best checkpoint.
+
+Where a dataset has splits of its own (SLOVO, the Hub), they are used, unless --held-out-session, --held-out-fraction or
+--train-session names the test clips.
 
 With `--held-out-session all` every session is held out in turn, and OUTPUT/folds.json holds the accuracy of each, their
 mean and the worst. On several devices: `accelerate launch scripts/train.py ...`. The exit code is 2 where an argument
@@ -34,7 +41,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--dataset", required=True, nargs="+", type=Path, metavar="FILE.npz", help="landmark arrays; one label space"
+        "--dataset", required=True, nargs="+", metavar="DATASET", help="what to train on; several make one label space"
     )
     data.add_argument(
         "--vocabulary", metavar="NAME", help="keep only the glosses of a vocabulary of slr_hf.data (default: all)"
@@ -60,8 +67,26 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="F",
         help="choose it on the last clips of each gloss (default: 0.1); 0: keep the last checkpoint",
     )
+    data.add_argument("--num-glosses", type=int, metavar="N", help="SLOVO: its first N glosses, and no_event")
+    data.add_argument(
+        "--slovo-split",
+        choices=["official", "signers"],
+        default="official",
+        help="SLOVO: test on the clips that its annotation marks (default), or on signers who are held out",
+    )
+    data.add_argument("--skip-missing", action="store_true", help="leave out clips without usable landmarks")
+    data.add_argument("--landmarks", type=Path, metavar="DIR", help="where the landmarks of videos are kept")
+    data.add_argument("--num-proc", type=int, default=1, metavar="N", help="processes of an extraction (default: 1)")
+    data.add_argument(
+        "--streaming", action="store_true", help="a name on the Hub: keep no landmarks, only the keypoints made of them"
+    )
     training = parser.add_argument_group("training")
     training.add_argument("--recipe", required=True, metavar="NAME", help="a recipe of slr_hf/training/recipes")
+    training.add_argument(
+        "--from-model",
+        metavar="MODEL",
+        help="start from this saved model, a folder or Hub id, with a new head for the glosses of the dataset",
+    )
     training.add_argument("--stage", choices=["it", "ft1", "ft2", "all"], default="all", help="default: all")
     training.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the training")
     training.add_argument(
@@ -89,6 +114,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         parsed.held_out_fraction or parsed.validation_session or parsed.train_session
     ):
         parser.error("--held-out-session all goes with no --held-out-fraction, --validation-session or --train-session")
+    if parsed.streaming and (parsed.vocabulary is not None or len(parsed.dataset) > 1):
+        parser.error("--streaming goes with one dataset and no --vocabulary")
     return parsed
 
 
@@ -98,7 +125,17 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     from datasets import DatasetDict
     from transformers.integrations import get_available_reporting_integrations
 
-    from slr_hf.data import get_vocabulary, load_landmark_arrays, prepare_dataset, sessions, split
+    from slr_hf.data import (
+        OpeningOptions,
+        choose_splits,
+        get_vocabulary,
+        join_splits,
+        open_dataset,
+        prepare_dataset,
+        prepare_stream,
+        sessions,
+        stream_dataset,
+    )
     from slr_hf.training.cross_validation import cross_validate
     from slr_hf.training.recipes import STAGES, get_recipes
     from slr_hf.training.stages import run_stages, stage_processor
@@ -112,33 +149,57 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     assignments = [*options.set, *([] if options.seed is None else [f"seed={options.seed}"])]
     recipes = get_recipes(options.recipe, stages, assignments)
     vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
-    dataset = load_landmark_arrays(
-        options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
+    named = (
+        options.held_out_session,
+        options.held_out_fraction or None,
+        options.train_session,
+        options.validation_session,
     )
+    if options.streaming:
+        processor = stage_processor(recipes, options.output, options.from_model)
+        streams = stream_dataset(options.dataset[0])
+        clips = DatasetDict({name: prepare_stream(stream, processor) for name, stream in streams.items()})
+    else:
+        clips = open_dataset(
+            options.dataset,
+            glosses=vocabulary and vocabulary.glosses,
+            rename=vocabulary and vocabulary.rename,
+            options=OpeningOptions(
+                num_glosses=options.num_glosses,
+                slovo_split=options.slovo_split,
+                # SLOVO's validation clips are those of signers; other clips are chosen after the datasets are joined.
+                validation_fraction=options.validation_fraction if set(named) == {None} else 0.0,
+                missing="skip" if options.skip_missing else "raise",
+                landmarks=options.landmarks,
+                num_proc=options.num_proc,
+            ),
+        )
     if options.held_out_session == ALL_SESSIONS:
-        processor = stage_processor(recipes, options.output / sessions(dataset)[0])
-        prepared = prepare_dataset(dataset, processor)
+        dataset = join_splits(clips)
+        processor = stage_processor(recipes, options.output / sessions(dataset)[0], options.from_model)
         return cross_validate(
-            prepared,
+            dataset if options.streaming else prepare_dataset(dataset, processor),
             recipes,
             options.output,
             processor,
             options.validation_fraction,
             options.device,
             options.report_to,
+            options.from_model,
         )
-    processor = stage_processor(recipes, options.output)
-    splits = split(
-        dataset,
+    processor = stage_processor(recipes, options.output, options.from_model)
+    splits = choose_splits(
+        clips,
         test_session=options.held_out_session,
         test_fraction=options.held_out_fraction,
         validation_session=options.validation_session,
         validation_fraction=options.validation_fraction,
         train_session=options.train_session,
     )
-    # Prepared after the split, so that a mistyped session is answered at once.
-    prepared = DatasetDict({name: prepare_dataset(clips, processor) for name, clips in splits.items()})
-    return run_stages(prepared, recipes, options.output, processor, options.device, options.report_to)
+    if not options.streaming:
+        # Prepared after the split, so that a mistyped session is answered at once.
+        splits = DatasetDict({name: prepare_dataset(part, processor) for name, part in splits.items()})
+    return run_stages(splits, recipes, options.output, processor, options.device, options.report_to, options.from_model)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -154,7 +215,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Standard output holds only the metrics; progress goes to standard error.
         with contextlib.redirect_stdout(sys.stderr):
             metrics = train(options)
-    except (OSError, ValueError, ModuleNotFoundError, StageError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, StageError) as error:
         if options.debug:
             raise
         print(f"train.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)

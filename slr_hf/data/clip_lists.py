@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from slr_hf.data.slovo_annotations import ANNOTATIONS
+
 #: Suffixes of the files that count as videos in a folder.
 VIDEO_SUFFIXES = frozenset(
     ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .webm .wmv".split()  # noqa: SIM905
@@ -15,6 +17,9 @@ VIDEO_SUFFIXES = frozenset(
 
 #: Columns that the extraction makes itself, so that a table cannot carry them along.
 MADE_COLUMNS = ("landmarks", "points", "fps", "width", "height", "num_frames")
+
+#: Those of them that the extraction measures anew; in a table, they are passed over.
+_MEASURED_COLUMNS = ("fps", "width", "height", "num_frames")
 
 _OWN_COLUMNS = ("clip_id", "path", "begin", "end")
 
@@ -74,14 +79,17 @@ def read_clip_list(source: str | Path) -> ClipList:
     Args:
         source: A folder, in which videos are searched at any depth; a clip is then called by its path in the folder,
             without suffix. Or a table in CSV or TSV (UTF-8, with a header) with the columns `clip_id`, `path` (relative
-            to the table), optional `begin` and `end` (frames; `end` is not kept), and any further ones.
+            to the table), optional `begin` and `end` (frames; `end` is not kept), and any further ones; fps, width,
+            height and num_frames are measured anew. Or SLOVO's folder; see `read_slovo_clips`.
 
     Raises:
         FileNotFoundError: If there is no such folder or file.
         ValueError: If there is no clip, two have one name, or the table is malformed.
     """
     source = Path(source)
-    if source.is_dir():
+    if (source / ANNOTATIONS).is_file():
+        found = read_slovo_clips(source)
+    elif source.is_dir():
         found = _folder_clips(source)
     elif source.is_file():
         found = _table_clips(source)
@@ -96,6 +104,46 @@ def read_clip_list(source: str | Path) -> ClipList:
             )
         named[clip.clip_id] = clip
     return found
+
+
+def read_slovo_clips(root: str | Path) -> ClipList:
+    """Lists the clips of SLOVO whose videos are there.
+
+    `begin` and `end` of the annotation belong to the original videos. A video that is longer than the annotation's
+    length and reaches to `end` is such an original, and only the sign is kept. Others are trimmed already and kept
+    whole.
+
+    Args:
+        root: SLOVO's folder; see `read_slovo_annotations`.
+
+    Returns:
+        The clips in the order of the annotation, with gloss and signer. Videos that are missing are named in one
+        warning.
+    """
+    # Imported here: the processes that extract need no `datasets`.
+    from slr_hf.data.slovo import read_slovo_annotations
+
+    rows = read_slovo_annotations(root, missing="skip")
+    if not len(rows):
+        raise ValueError(f"{root} holds none of the videos that its {ANNOTATIONS} names. Put them into train and test.")
+    clips = []
+    for row in rows:
+        path, begin, end = Path(row["path"]), row["begin"], row["end"]
+        if begin is None or end is None or not max(row["num_frames"] + 1, end) <= _count_frames(path):
+            begin, end = 0, None
+        clips.append(Clip(row["clip_id"], path, begin, end, {"gloss": row["gloss"], "signer": row["signer"]}))
+    return ClipList(tuple(clips), ("gloss", "signer"), has_ranges=not all(clip.is_whole for clip in clips))
+
+
+def _count_frames(path: Path) -> int:
+    """The frames that a video says it has; 0 where it cannot be read, which the extraction then reports."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            return container.streams.video[0].frames
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def _folder_clips(folder: Path) -> ClipList:
@@ -124,7 +172,7 @@ def _table_clips(table: Path) -> ClipList:
         raise ValueError(f"{table} lacks the column {missing[0]}; its columns are {header}.")
     if len(set(header)) < len(header) or "" in header:
         raise ValueError(f"{table}: a column has no name, or two have the same: {header}.")
-    carried = tuple(name for name in header if name not in _OWN_COLUMNS)
+    carried = tuple(name for name in header if name not in (*_OWN_COLUMNS, *_MEASURED_COLUMNS))
     for name in carried:
         if name in MADE_COLUMNS:
             raise ValueError(f"{table}: the column {name} is made by the extraction. Rename or remove it.")
@@ -166,4 +214,4 @@ def _frame(text: str, name: str, where: str) -> int | None:
     return int(number)
 
 
-__all__ = ["MADE_COLUMNS", "VIDEO_SUFFIXES", "Clip", "ClipList", "clip_key", "read_clip_list"]
+__all__ = ["MADE_COLUMNS", "VIDEO_SUFFIXES", "Clip", "ClipList", "clip_key", "read_clip_list", "read_slovo_clips"]

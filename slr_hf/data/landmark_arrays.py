@@ -202,11 +202,11 @@ def load_landmark_arrays(
         raise ValueError(f"Two files share a name, so their sessions cannot be told apart: {stems}. Rename one.")
     rename = dict(rename or {})
     arrays = [LandmarkArrays.read(path) for path in paths]
-    _check_known(rename, {gloss for array in arrays for gloss in array.label.tolist()}, "rename")
+    check_known(rename, {gloss for array in arrays for gloss in array.label.tolist()}, "rename")
     arrays = [_renamed(array, rename) for array in arrays]
     found = {gloss for array in arrays for gloss in array.label.tolist()}
     kept = found if glosses is None else set(glosses)
-    _check_known(kept, found, "glosses")
+    check_known(kept, found, "glosses")
     if not kept:
         raise ValueError("No gloss is left. Name at least one in `glosses`.")
     arrays = [array.select(np.isin(array.label, sorted(kept))) for array in arrays]
@@ -218,7 +218,17 @@ def _renamed(array: LandmarkArrays, rename: Mapping[str, str]) -> LandmarkArrays
     return LandmarkArrays(**{**vars(array), "label": label})
 
 
-def _check_known(named: Iterable[str], known: set[str], argument: str) -> None:
+def check_known(named: Iterable[str], known: set[str], argument: str) -> None:
+    """Makes sure that glosses exist.
+
+    Args:
+        named: The glosses that are asked for.
+        known: The glosses that there are.
+        argument: The argument that names them, for the message.
+
+    Raises:
+        ValueError: If one is unknown.
+    """
     unknown = sorted(set(named) - known)
     if unknown:
         raise ValueError(f"`{argument}` names {unknown}, but the files hold only the glosses {sorted(known)}.")
@@ -240,4 +250,4 @@ def to_landmarks(row: Mapping[str, Any]) -> Landmarks:
     )
 
 
-__all__ = ["LandmarkArrays", "flat_lists", "load_landmark_arrays", "to_landmarks"]
+__all__ = ["LandmarkArrays", "check_known", "flat_lists", "load_landmark_arrays", "to_landmarks"]

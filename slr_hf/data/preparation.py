@@ -1,10 +1,10 @@
 """Clips to keypoints, once, before training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, Features, List, Value
+from datasets import Dataset, Features, IterableDataset, List, Value
 
 from slr_hf.data.landmark_arrays import to_landmarks
 from slr_hf.model.processing_slr import KeypointProcessor
@@ -22,7 +22,7 @@ def prepare_dataset(dataset: Dataset, processor: KeypointProcessor) -> Dataset:
     """Does the processor's `prepare` for every clip, so that training does not repeat it.
 
     Args:
-        dataset: A dataset of `load_landmark_arrays`, or a part of it.
+        dataset: Clips of `open_dataset`, or a part of them.
         processor: The processor. Its mean and deviation are not used yet and may be set later.
 
     Returns:
@@ -44,6 +44,31 @@ def prepare_dataset(dataset: Dataset, processor: KeypointProcessor) -> Dataset:
         desc="Preparing clips",
     )
     return prepared.with_format("numpy", columns=[*_KEYPOINT_FEATURES, "label"])
+
+
+def prepare_stream(stream: IterableDataset, processor: KeypointProcessor) -> Dataset:
+    """Does what `prepare_dataset` does for clips as they come, and keeps nothing else of them.
+
+    Args:
+        stream: A split of `stream_dataset`.
+        processor: See `prepare_dataset`.
+
+    Returns:
+        A dataset as of `prepare_dataset`, in the cache of `datasets`.
+    """
+    features = Features(
+        {name: value for name, value in stream.features.items() if name not in _LANDMARK_COLUMNS} | _KEYPOINT_FEATURES
+    )
+    arguments = {"stream": stream, "processor": processor}
+    prepared = Dataset.from_generator(_prepare_each, features=features, gen_kwargs=arguments)
+    return prepared.with_format("numpy", columns=[*_KEYPOINT_FEATURES, "label"])
+
+
+def _prepare_each(stream: IterableDataset, processor: KeypointProcessor) -> Iterator[dict[str, Any]]:
+    for row in stream:
+        clip = _prepare({name: [row[name]] for name in _LANDMARK_COLUMNS}, processor)
+        others = {name: value for name, value in row.items() if name not in _LANDMARK_COLUMNS}
+        yield {**others, **{name: values[0] for name, values in clip.items()}}
 
 
 def _prepare(rows: Mapping[str, Sequence[Any]], processor: KeypointProcessor) -> dict[str, list[np.ndarray]]:
@@ -72,4 +97,4 @@ def to_clip(row: Mapping[str, Any], processor: KeypointProcessor) -> dict[str, n
     }
 
 
-__all__ = ["prepare_dataset", "to_clip"]
+__all__ = ["prepare_dataset", "prepare_stream", "to_clip"]

@@ -12,7 +12,7 @@ class Source:
         language_code: Its ISO 639-3 code.
         url: Where it is published.
         revision: The version that was used.
-        licence: SPDX identifier of its licence.
+        licence: SPDX identifier of its licence; "LicenseRef-" and a name where it is none of the common ones.
         recorded: Who and what was recorded, as far as is known.
     """
 
@@ -65,6 +65,14 @@ SOURCES: dict[str, Source] = {
         "9248b79",
         "MIT",
         "3 words in one recording by webcam, with lips",
+    ),
+    "slovo": Source(
+        "Russian Sign Language",
+        "rsl",
+        "https://github.com/ai-forever/slovo",
+        "main",
+        "LicenseRef-SLOVO",
+        "1000 words and clips without a sign by 194 signers, with the cameras of phones and computers",
     ),
 }
 

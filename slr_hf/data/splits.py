@@ -11,6 +11,8 @@ from collections import defaultdict
 import numpy as np
 from datasets import Dataset, DatasetDict
 
+from slr_hf.data.clip_columns import join_splits
+
 logger = logging.getLogger(__name__)
 
 
@@ -66,8 +68,8 @@ def hold_out(dataset: Dataset, session: str) -> DatasetDict:
 def hold_out_last(dataset: Dataset, fraction: float = 0.2) -> DatasetDict:
     """Takes the last clips of every gloss in every session out as the test set.
 
-    The order is that of the numbers at the end of the clips' names. Clips on both sides are of the same people, so
-    report figures on such a test set as same-recorder figures.
+    The order is that of the numbers at the end of the clips' names, or where a name has none, that of the dataset.
+    Clips on both sides are of the same people, so report figures on such a test set as same-recorder figures.
 
     Args:
         dataset: A dataset with the columns `session`, `label` and `clip_id`.
@@ -78,7 +80,7 @@ def hold_out_last(dataset: Dataset, fraction: float = 0.2) -> DatasetDict:
         The splits `train` and `test`.
 
     Raises:
-        ValueError: If the fraction is out of range, a clip's name has no number, or no clip can be taken out.
+        ValueError: If the fraction is out of range, or no clip can be taken out.
     """
     return _split(dataset, _last(dataset, fraction))
 
@@ -136,18 +138,63 @@ def split(
     return DatasetDict(train=inner["train"], validation=inner["test"], **splits)
 
 
+def choose_splits(
+    clips: DatasetDict,
+    test_session: str | None = None,
+    test_fraction: float = 0.0,
+    validation_session: str | None = None,
+    validation_fraction: float = 0.1,
+    train_session: str | None = None,
+) -> DatasetDict:
+    """Splits what `open_dataset` gives: by the arguments where they name test clips, else by the dataset's own splits.
+
+    1. With `test_session`, `test_fraction` or `train_session`, or where there is only one split, the clips of all
+       splits are joined and split anew; see `split`.
+    2. Else the dataset's own `train` and `test` stay. Its own `validation` stays too, unless `validation_session` is
+       given; where it has none, validation clips are taken out of `train`.
+
+    Args:
+        clips: The dataset's own splits.
+        test_session: See `split`.
+        test_fraction: See `split`.
+        validation_session: See `split`.
+        validation_fraction: See `split`; it does not change a `validation` that the dataset has.
+        train_session: See `split`.
+
+    Returns:
+        The splits `train`, and where asked for, `validation` and `test`.
+
+    Raises:
+        ValueError: If there is no split `train`, or a session or fraction cannot be used.
+    """
+    if test_session is not None or test_fraction or train_session is not None or len(clips) == 1:
+        joined = join_splits(clips)
+        return split(joined, test_session, test_fraction, validation_session, validation_fraction, train_session)
+    if "train" not in clips:
+        raise ValueError(f"The dataset has the splits {list(clips)}, but none called train. Name the test clips.")
+    train = {"train": clips["train"]}
+    test = {name: clips[name] for name in ("test",) if name in clips}
+    own = {name: clips[name] for name in ("validation",) if name in clips}
+    if validation_session is not None:
+        train, own = {"train": join_splits({**train, **own})}, {}
+    if not own:
+        inner = split(train["train"], validation_session=validation_session, validation_fraction=validation_fraction)
+        return DatasetDict(**inner, **test)
+    return DatasetDict(**train, **own, **test)
+
+
 def _last(dataset: Dataset, fraction: float) -> np.ndarray:
     """Marks the last clips of every gloss in every session."""
     if not 0 < fraction < 1:
         raise ValueError(f"The fraction of clips to hold out must be above 0 and below 1, but is {fraction}.")
-    numbers = np.array([_clip_number(name) for name in _strings(dataset, "clip_id").tolist()], int)
+    clip_ids = _strings(dataset, "clip_id").tolist()
     groups: dict[tuple[str, int], list[int]] = defaultdict(list)
     keys = zip(_strings(dataset, "session").tolist(), read_column(dataset, "label").tolist(), strict=True)
     for row, key in enumerate(keys):
         groups[key].append(row)
     last = np.zeros(len(dataset), bool)
     for rows in groups.values():
-        ordered = sorted(rows, key=lambda row: numbers[row])
+        ordered = _in_time(rows, clip_ids)
         count = min(max(round(fraction * len(rows)), 1), len(rows) - 1)
         last[ordered[len(rows) - count :]] = True
     return last
@@ -169,11 +216,11 @@ def _strings(dataset: Dataset, column: str) -> np.ndarray:
     return read_column(dataset, column).astype(np.str_)
 
 
-def _clip_number(clip_id: str) -> int:
-    match = re.search(r"(\d+)$", clip_id)
-    if match is None:
-        raise ValueError(f"The name of clip {clip_id!r} does not end in a number, so its place in time is unknown.")
-    return int(match[1])
+def _in_time(rows: list[int], clip_ids: list[str]) -> list[int]:
+    """Sorts the rows of a group by the numbers of its clips, or by place where a clip has none."""
+    found = [re.search(r"(\d+)$", clip_ids[row]) for row in rows]
+    numbers = {row: int(match[1]) for row, match in zip(rows, found, strict=True) if match is not None}
+    return sorted(rows, key=lambda row: numbers[row]) if len(numbers) == len(rows) else rows
 
 
-__all__ = ["find_session", "hold_out", "hold_out_last", "read_column", "sessions", "split"]
+__all__ = ["choose_splits", "find_session", "hold_out", "hold_out_last", "read_column", "sessions", "split"]

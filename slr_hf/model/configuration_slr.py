@@ -62,6 +62,9 @@ class SLRConfig(PreTrainedConfig):
         attention_stride: See `global_attention`.
         convolution_kernels: Kernel sizes, in frames, of the temporal convolution between local and global blocks.
         pooling_scales: Numbers of equal segments of the clip that multi-scale pooling averages over.
+        classifier: How an embedding becomes logits: "layers" = trained layers; "prototypes" = by its nearness to one
+            vector a gloss, without training (`scripts/enroll.py`).
+        prototype_scale: Factor on the cosine between an embedding and a prototype.
         num_classifier_layers: Layers of the classifier; each has an auxiliary classifier of its own.
         confidence_head: Whether the model predicts the probability that its first answer is right.
         rope_theta: Base of the rotary positions.
@@ -103,6 +106,8 @@ class SLRConfig(PreTrainedConfig):
     attention_stride: int = 8
     convolution_kernels: list[int] | tuple[int, ...] = (3, 5, 7)
     pooling_scales: list[int] | tuple[int, ...] = (1, 2, 4, 8)
+    classifier: Literal["layers", "prototypes"] = "layers"
+    prototype_scale: float | int = 20.0
     num_classifier_layers: int = 2
     confidence_head: bool = True
     rope_theta: float | int = 10_000.0
@@ -161,6 +166,8 @@ class SLRConfig(PreTrainedConfig):
             channels, count = getattr(self, width), getattr(self, heads)
             if channels < 1 or count < 1 or channels % (2 * count):
                 raise ValueError(f"`{width}` must be a multiple of 2 x `{heads}`, but they are {channels} and {count}.")
+        if self.prototype_scale <= 0:
+            raise ValueError(f"`prototype_scale` must be above 0, but is {self.prototype_scale}.")
         positive = ("input_size", "num_channels", "intermediate_size", "sliding_window", "attention_stride")
         for field in (*positive, "num_classifier_layers"):
             if getattr(self, field) < 1:

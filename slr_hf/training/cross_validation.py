@@ -20,6 +20,7 @@ def cross_validate(
     validation_fraction: float = 0.1,
     device: str = "auto",
     report_to: str = "none",
+    from_model: str | Path | None = None,
 ) -> dict[str, Any]:
     """Trains and tests once for every session. Called again, finished folds and stages are not repeated.
 
@@ -31,6 +32,7 @@ def cross_validate(
         validation_fraction: See `slr_hf.data.splits.split`.
         device: See `run_stages`.
         report_to: See `run_stages`.
+        from_model: See `run_stages`.
 
     Returns:
         What `folds.json` holds. Of the last stage, the test accuracy of each session (`folds`), their `mean` and the
@@ -41,7 +43,8 @@ def cross_validate(
     summary: dict[str, Any] = {}
     for session in sessions(dataset):
         splits = split(dataset, test_session=session, validation_fraction=validation_fraction)
-        for stage, metrics in run_stages(splits, recipes, output / session, processor, device, report_to).items():
+        folds = run_stages(splits, recipes, output / session, processor, device, report_to, from_model)
+        for stage, metrics in folds.items():
             accuracies[stage][session] = metrics["test"]["accuracy"]
         stages = {stage: summarize(folds) for stage, folds in accuracies.items()}
         summary = {**stages[list(stages)[-1]], "stages": stages}

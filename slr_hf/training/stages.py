@@ -3,12 +3,13 @@
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from datasets import DatasetDict
+from torch import nn
 from transformers import set_seed
 
 from slr_hf.data.preparation import to_clip
@@ -43,6 +44,7 @@ def run_stages(
     processor: KeypointProcessor,
     device: str = "auto",
     report_to: str = "none",
+    from_model: str | Path | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Trains the stages of `recipes` in their order, each from the best checkpoint of the one before.
 
@@ -57,6 +59,8 @@ def run_stages(
         processor: The processor that prepared the clips. The stage `it` sets its mean and deviation.
         device: "cpu", or "auto" for an accelerator where there is one.
         report_to: Where else to log to, such as "trackio" or "tensorboard".
+        from_model: Folder or Hub id of a saved model that the stage `it` starts from, with a new head for the glosses
+            of the clips. By default it makes a new model.
 
     Returns:
         For each stage, what its `best/metrics.json` holds.
@@ -68,7 +72,8 @@ def run_stages(
     for stage in sorted(recipes, key=STAGES.index):
         start = _start_folder(stage, output)
         folder = Path(output) / stage
-        results[stage] = run_stage(splits, recipes[stage], folder, processor, start, device, report_to)
+        head = from_model if start is None else None
+        results[stage] = run_stage(splits, recipes[stage], folder, processor, start, device, report_to, head)
     return results
 
 
@@ -80,6 +85,7 @@ def run_stage(
     start: str | Path | None = None,
     device: str = "auto",
     report_to: str = "none",
+    from_model: str | Path | None = None,
 ) -> dict[str, Any]:
     """Trains one stage; see `run_stages`.
 
@@ -88,9 +94,10 @@ def run_stage(
         recipe: The recipe of the stage.
         folder: Folder of the stage.
         processor: See `run_stages`.
-        start: Saved model to start from; by default a new one is made.
+        start: Saved model to start from, of the same glosses; by default a new one is made.
         device: See `run_stages`.
         report_to: See `run_stages`.
+        from_model: Saved model to start from with a new head, where there is no `start`; see `run_stages`.
 
     Returns:
         What `best/metrics.json` holds: the stage's epochs and steps, and the metrics of each split without
@@ -102,14 +109,15 @@ def run_stage(
     arguments = training_arguments(recipe, folder, validate="validation" in splits, device=device, report_to=report_to)
     with arguments.main_process_first():
         _claim(folder / "recipe.json", recipe.to_dict())
-        _claim(folder / "clips.json", describe(splits))
+        origin = {} if from_model is None else {"from_model": str(from_model)}
+        _claim(folder / "clips.json", {**describe(splits), **origin})
     best = folder / BEST
     if best.is_dir():
         logger.info("%s is finished already.", folder)
         return json.loads((best / "metrics.json").read_text(encoding="utf-8"))
 
     set_seed(recipe.seed)
-    model, processor = _start(splits, recipe, processor, start)
+    model, processor = _start(splits, recipe, processor, start, from_model)
     needs_teacher = bool(recipe.losses.distillation_weight)
     trainer = SignTrainer(
         model,
@@ -136,7 +144,7 @@ def run_stage(
         records = {
             "recipe.json": recipe.to_dict(),
             "metrics.json": metrics,
-            TRAINING_CLIPS: clip_ids(splits, start),
+            TRAINING_CLIPS: clip_ids(splits, start or from_model),
             LEARNING_CURVES: {**_record(start, LEARNING_CURVES), folder.name: trainer.learning_curve()},
         }
         _save_best(best, model, processor, records)
@@ -147,33 +155,77 @@ def run_stage(
 
 
 def _start(
-    splits: DatasetDict, recipe: Recipe, processor: KeypointProcessor, start: str | Path | None
+    splits: DatasetDict,
+    recipe: Recipe,
+    processor: KeypointProcessor,
+    start: str | Path | None,
+    from_model: str | Path | None,
 ) -> tuple[SLRForSignClassification, KeypointProcessor]:
     """Makes the model and processor that a stage begins with."""
     if start is not None:
         model = SLRForSignClassification.from_pretrained(start, **recipe.config)
         return model, KeypointProcessor.from_pretrained(start)
+    glosses = splits["train"].features["label"].names
+    if from_model is not None:
+        return with_new_head(from_model, glosses, recipe.config), KeypointProcessor.from_pretrained(from_model)
     processor.fit(to_clip(row, processor) for row in splits["train"])
-    return SLRForSignClassification(recipe.model_config(splits["train"].features["label"].names)), processor
+    return SLRForSignClassification(recipe.model_config(glosses)), processor
 
 
-def stage_processor(recipes: Mapping[str, Recipe], output: str | Path) -> KeypointProcessor:
+def with_new_head(
+    model: str | Path, glosses: Sequence[str], config: Mapping[str, Any] | None = None
+) -> SLRForSignClassification:
+    """Loads a saved model for other glosses: only what maps to the glosses is new, and random.
+
+    Args:
+        model: Folder or Hub id of the saved model.
+        glosses: The glosses, in the order of their class indices.
+        config: Fields of `SLRConfig` to set differently.
+
+    Raises:
+        OSError: If there is no such model.
+    """
+    id2label = dict(enumerate(glosses))
+    fields: dict[str, Any] = {
+        "id2label": id2label,
+        "label2id": {gloss: index for index, gloss in id2label.items()},
+        # A model of prototypes has no layers to train on top of its embedding: they are new too.
+        "classifier": "layers",
+        **(config or {}),
+    }
+    loaded = SLRForSignClassification.from_pretrained(model, ignore_mismatched_sizes=True, **fields)
+    # Where the old model knows as many glosses as the new one, its head fits, but means others.
+    classifier: Any = loaded.classifier
+    for layer in (classifier.output, *classifier.auxiliary):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return loaded
+
+
+def stage_processor(
+    recipes: Mapping[str, Recipe], output: str | Path, from_model: str | Path | None = None
+) -> KeypointProcessor:
     """Makes the processor to prepare the clips of a training with.
 
     Args:
         recipes: See `run_stages`.
         output: See `run_stages`.
+        from_model: See `run_stages`.
 
     Returns:
-        A new one of the recipe's layout where the first stage is `it`, else the one saved by the stage before.
+        The one saved by the stage before; where the first stage is `it`, that of `from_model`, with its mean and
+        deviation, or else a new one of the recipe's layout.
 
     Raises:
         StageError: If the stage before the first one is missing.
+        OSError: If there is no model `from_model`.
     """
     first = min(recipes, key=STAGES.index)
     start = _start_folder(first, output)
     if start is not None:
         return KeypointProcessor.from_pretrained(_existing(start))
+    if from_model is not None:
+        return KeypointProcessor.from_pretrained(from_model)
     config = recipes[first].model_config()
     return KeypointProcessor(parts=config.parts, input_size=config.input_size)
 
@@ -284,6 +336,7 @@ __all__ = [
     "run_stage",
     "run_stages",
     "stage_processor",
+    "with_new_head",
     "write_json",
     "write_text",
 ]

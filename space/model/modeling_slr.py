@@ -53,7 +53,7 @@ class SignClassifierOutput(ModelOutput):
     Args:
         loss: Cross entropy, where labels were given.
         logits: `(batch, num_labels)`.
-        auxiliary_logits: One `(batch, num_labels)` for each layer of the classifier.
+        auxiliary_logits: One `(batch, num_labels)` for each layer of the classifier; none with prototypes.
         confidence_logits: `(batch,)`; their sigmoid is the probability that the first answer is right.
         pooled_output: The embedding of the clip, `(batch, hidden_size)`.
         frame_weights: How much each frame counts in attention pooling, `(batch, frames)`; sums to 1.
@@ -94,6 +94,25 @@ class SignClassifier(nn.Module):
             states = residual(states, layer(norm(states)))
             auxiliary.append(classify(states))
         return self.output(self.norm(states)), tuple(auxiliary)
+
+
+class PrototypeClassifier(nn.Module):
+    """Compares the pooled embedding with one prototype a gloss: the nearest prototype wins.
+
+    Prototypes are means of embeddings (Snell et al. 2017, https://arxiv.org/abs/1703.05175), compared by their cosine.
+    """
+
+    def __init__(self, config: SLRConfig) -> None:
+        super().__init__()
+        self.scale = float(config.prototype_scale)
+        self.weight = nn.Parameter(torch.zeros(config.num_labels or 1, config.hidden_size))
+
+    def forward(self, pooled: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """Maps `(batch, hidden_size)` to logits `(batch, num_labels)`; there are no auxiliary logits."""
+        return self.scale * F.normalize(pooled, dim=-1) @ F.normalize(self.weight, dim=-1).T, ()
+
+
+CLASSIFIERS: dict[str, Callable[[SLRConfig], nn.Module]] = {"layers": SignClassifier, "prototypes": PrototypeClassifier}
 
 
 class ConfidenceHead(nn.Module):
@@ -250,7 +269,7 @@ class SLRForSignClassification(SLRPreTrainedModel):
     def __init__(self, config: SLRConfig) -> None:
         super().__init__(config)
         self.slr = SLRModel(config)
-        self.classifier = SignClassifier(config)
+        self.classifier = CLASSIFIERS[config.classifier](config)
         self.confidence = ConfidenceHead() if config.confidence_head else None
         self.post_init()
 
@@ -293,4 +312,11 @@ class SLRForSignClassification(SLRPreTrainedModel):
         )
 
 
-__all__ = ["SLRForSignClassification", "SLRModel", "SLRModelOutput", "SLRPreTrainedModel", "SignClassifierOutput"]
+__all__ = [
+    "PrototypeClassifier",
+    "SLRForSignClassification",
+    "SLRModel",
+    "SLRModelOutput",
+    "SLRPreTrainedModel",
+    "SignClassifierOutput",
+]

@@ -45,7 +45,7 @@ def test_tabs_are_told_by_the_header_not_by_the_suffix(tmp_path: Path) -> None:
         ("", "lacks the column clip_id"),
         ("clip_id,path\n", "names no clip"),
         ("clip_id,path\na,1.mp4\na,2.mp4\n", r"two clips are called 'a'.*1\.mp4 and .*2\.mp4"),
-        ("clip_id,path,height\na,b,1\n", "column height is made by the extraction"),
+        ("clip_id,path,landmarks\na,b,1\n", "column landmarks is made by the extraction"),
         ("clip_id,path,gloss,gloss\na,b,c,d\n", "two have the same"),
         ("clip_id,path\na,b,c\n", "line 2: the row does not have the 2 fields"),
         ("clip_id,path\na\n", "line 2: the row does not have the 2 fields"),

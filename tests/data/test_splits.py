@@ -2,11 +2,11 @@ import logging
 
 import numpy as np
 import pytest
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slr_hf.data import find_session, hold_out, hold_out_last, read_column, sessions, split
+from slr_hf.data import choose_splits, find_session, hold_out, hold_out_last, read_column, sessions, split
 
 
 def make_dataset(clips: list[tuple[str, str, str, int]]) -> Dataset:
@@ -106,10 +106,54 @@ def test_a_fraction_out_of_range_is_refused(two_files: Dataset, fraction: float)
         hold_out_last(two_files, fraction)
 
 
-def test_a_clip_without_a_number_is_named(two_files: Dataset) -> None:
+def test_clips_without_numbers_count_in_the_order_of_the_dataset(two_files: Dataset) -> None:
     unnumbered = two_files.map(lambda row: {"clip_id": row["clip_id"] + "x"})
-    with pytest.raises(ValueError, match="'ksl-0-no-0x' does not end in a number"):
-        hold_out_last(unnumbered, 0.5)
+    held_out = clip_ids(hold_out_last(unnumbered, 0.2)["test"])
+    assert held_out[:4] == ["ksl-0-no-8x", "ksl-0-no-9x", "ksl-0-yes-8x", "ksl-0-yes-9x"]
+
+
+@pytest.fixture
+def own_splits(two_files: Dataset) -> DatasetDict:
+    """The session ksl-0 to train, ksl-1 to test."""
+    splits = hold_out(two_files, "ksl-1")
+    return DatasetDict(train=splits["train"], test=splits["test"])
+
+
+def sizes(splits: DatasetDict) -> dict[str, int]:
+    return {name: len(dataset) for name, dataset in splits.items()}
+
+
+def test_own_splits_are_kept_and_validation_is_taken_out_of_train(own_splits: DatasetDict) -> None:
+    chosen = choose_splits(own_splits, validation_fraction=0.2)
+    assert sizes(chosen) == {"train": 32, "validation": 8, "test": 20}
+    assert clip_ids(chosen["test"]) == clip_ids(own_splits["test"])
+
+
+def test_validation_clips_of_the_datasets_own_stay_unless_a_session_is_named(own_splits: DatasetDict) -> None:
+    halves = hold_out(own_splits["train"], "asl-0")
+    own = DatasetDict(train=halves["train"], validation=halves["test"], test=own_splits["test"])
+    assert sizes(choose_splits(own, validation_fraction=0.5)) == {"train": 20, "validation": 20, "test": 20}
+    assert sessions(choose_splits(own, validation_session="ksl-0")["validation"]) == ["ksl-0"]
+
+
+@pytest.mark.parametrize("test", [{"test_session": "asl-0"}, {"test_fraction": 0.3}, {"train_session": "ksl-1"}])
+def test_a_named_test_splits_all_clips_anew(
+    two_files: Dataset, own_splits: DatasetDict, test: dict[str, str | float]
+) -> None:
+    chosen = choose_splits(own_splits, **test)
+    expected = split(two_files, **test)
+    assert {name: set(clip_ids(part)) for name, part in chosen.items()} == {
+        name: set(clip_ids(part)) for name, part in expected.items()
+    }
+
+
+def test_one_split_alone_counts_as_none(two_files: Dataset) -> None:
+    assert sizes(choose_splits(DatasetDict(train=two_files), validation_fraction=0)) == {"train": 60}
+
+
+def test_splits_without_training_clips_are_refused(own_splits: DatasetDict) -> None:
+    with pytest.raises(ValueError, match="none called train"):
+        choose_splits(DatasetDict(test=own_splits["test"], validation=own_splits["train"]))
 
 
 def test_test_clips_never_choose_the_checkpoint(two_files: Dataset) -> None:

@@ -73,7 +73,10 @@ def test_every_session_is_held_out_in_turn(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--recipe", "bsl"], "There is no recipe 'bsl'. Choose one of demo, few_clips, ksl13, slovo_500, slovo_1000."),
+        (
+            ["--recipe", "bsl"],
+            "There is no recipe 'bsl'. Choose one of demo, few_clips, ksl13, own_signs, slovo_500, slovo_1000.",
+        ),
         (["--recipe", "ksl13", "--set", "epoch=3"], "There is no field 'epoch'."),
         (["--recipe", "ksl13", "--set", "epochs=many"], "epochs='many' has the wrong type"),
         (["--recipe", "ksl13", "--set", "config.hidden_size=97"], "`hidden_size` must be a multiple"),

@@ -44,7 +44,7 @@ def test_a_recipe_is_found_by_dataset_and_stage() -> None:
 
 def test_an_unknown_recipe_or_stage_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match=r"no recipe 'bsl'\. Choose one of demo, few_clips, ksl13, slovo_500, slovo_1000"
+        ValueError, match=r"no recipe 'bsl'\. Choose one of demo, few_clips, ksl13, own_signs, slovo_500, slovo_1000"
     ):
         get_recipe("bsl", "it")
     with pytest.raises(ValueError, match=r"no stage 'ft3'\. Choose one of it, ft1, ft2"):

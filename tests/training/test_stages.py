@@ -169,6 +169,35 @@ def test_other_glosses_than_those_of_the_stage_before_are_refused(
     assert not (tmp_path / "ft1").exists()
 
 
+def test_a_training_may_start_from_a_model_of_other_glosses(splits: DatasetDict, short: Recipe, tmp_path: Path) -> None:
+    old = train(splits, short, tmp_path / "old")
+    model = tmp_path / "old" / "best"
+    # As many glosses as the old model knows, so that its head would fit.
+    renamed = DatasetDict(
+        {
+            name: dataset.cast_column("label", dataset.features["label"].__class__(names=["a", "b", "c"]))
+            for name, dataset in splits.items()
+        }
+    )
+    processor = stage_processor({"it": short}, tmp_path, model)
+    assert processor.to_dict() == KeypointProcessor.from_pretrained(model).to_dict()
+    assert processor.mean is not None
+    still = replace(short, learning_rate=1e-15)
+    run_stages(renamed, {"it": still}, tmp_path / "new", processor, device="cpu", from_model=model)
+    best = tmp_path / "new/it/best"
+    new = weights(best.parent)
+    changed = {name for name, weight in new.items() if not torch.allclose(weight, old[name], rtol=0, atol=1e-9)}
+    assert {"classifier.output.weight", "classifier.auxiliary.0.weight"} <= changed
+    assert all(name.startswith(("classifier.output.", "classifier.auxiliary.")) for name in changed)
+    assert SLRForSignClassification.from_pretrained(best).config.id2label == {0: "a", 1: "b", 2: "c"}
+    assert KeypointProcessor.from_pretrained(best).mean == processor.mean
+    # Both the old model's clips and its own are on record, and only its own learning curves.
+    assert list(json.loads((best / "learning_curves.json").read_text())) == ["it"]
+    assert json.loads((tmp_path / "new/it/clips.json").read_text())["from_model"] == str(model)
+    with pytest.raises(StageError, match=r"clips\.json differs in from_model"):
+        run_stages(renamed, {"it": still}, tmp_path / "new", processor, device="cpu")
+
+
 def test_without_validation_the_last_epoch_counts(clips: Dataset, recipe: Recipe, tmp_path: Path) -> None:
     splits = split(clips, validation_fraction=0)
     metrics = run_stage(splits, recipe, tmp_path, KeypointProcessor(), device="cpu")

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from slr_hf.training.recipes import demo, few_clips, ksl13, slovo_500, slovo_1000
+from slr_hf.training.recipes import demo, few_clips, ksl13, own_signs, slovo_500, slovo_1000
 from slr_hf.training.recipes.recipe import STAGES, Recipe
 
 RECIPES: dict[str, dict[str, Recipe]] = {
     "demo": demo.RECIPES,
     "few_clips": few_clips.RECIPES,
     "ksl13": ksl13.RECIPES,
+    "own_signs": own_signs.RECIPES,
     "slovo_500": slovo_500.RECIPES,
     "slovo_1000": slovo_1000.RECIPES,
 }
