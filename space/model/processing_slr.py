@@ -31,7 +31,7 @@ SHOULDERS_IN_PALMS = 4.0
 SMALLEST_DEVIATION = 0.1
 
 #: Shoulders or signers smaller than this share of the frame's height are taken for a mistake of the detector.
-_SMALLEST_UNIT = 1e-3
+SMALLEST_UNIT = 1e-3
 
 
 class KeypointProcessor(FeatureExtractionMixin):
@@ -391,7 +391,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         if both.any():
             unit = float(np.median(np.linalg.norm(left[both, :2] - right[both, :2], axis=1)))
             origin = np.median((left[both, :2] + right[both, :2]) / 2, axis=0)
-            if unit > _SMALLEST_UNIT:
+            if unit > SMALLEST_UNIT:
                 return {**clip, "keypoints": self._place(keypoints, origin, unit)}
         points = keypoints[:, : self.num_points, :2][self._by_point(part_mask)[..., 0]]
         if not len(points):
@@ -405,7 +405,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         extent = np.percentile(points, 95, axis=0) - np.percentile(points, 5, axis=0)
         unit = SHOULDERS_IN_PALMS * float(np.median(palm)) if len(palm) else float(extent.max())
         origin = np.median(points, axis=0)
-        return {**clip, "keypoints": self._place(keypoints, origin, max(unit, _SMALLEST_UNIT))}
+        return {**clip, "keypoints": self._place(keypoints, origin, max(unit, SMALLEST_UNIT))}
 
     def resample(self, clip: Clip) -> Clip:
         """Averages a long clip down to `input_size` frames, each the mean of an equal share of the clip.
