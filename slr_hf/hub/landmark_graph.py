@@ -46,7 +46,7 @@ def true_indices(mask: torch.Tensor) -> torch.Tensor:
     frames = mask.shape[1]
     index = torch.arange(frames, device=mask.device).view(1, -1, *[1] * (mask.dim() - 2))
     # No two keys are equal, so that any sort gives this order: ONNX has no stable one.
-    return torch.where(mask, index, index + frames).sort(dim=1).values % frames
+    return torch.where(mask, index, index + frames).sort(dim=1).indices
 
 
 def gather_frames(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -95,9 +95,7 @@ class LandmarkNormalizer(nn.Module):
         self.can_mirror = all(MIRRORED[point] in column for point in wanted)
         if self.can_mirror:
             self.mirrored_columns = [column[MIRRORED[point]] for point in wanted]
-        self.part_of_point = [
-            index for index, part in enumerate(processor.parts) for _ in range(len(part["points"]))
-        ]
+        self.part_of_point = processor.part_of_point
 
     def forward(
         self,
@@ -139,7 +137,7 @@ class LandmarkNormalizer(nn.Module):
 
         if processor.do_drop_handless_frames and processor.hand_indices:
             kept = part_mask[:, :, processor.hand_indices].any(dim=-1)
-            kept = torch.where(kept.any(dim=1, keepdim=True), kept, frame_mask)
+            kept = kept | (frame_mask & ~kept.any(dim=1, keepdim=True))
             order = true_indices(kept)
             keypoints, part_mask = gather_frames(keypoints, order), gather_frames(part_mask, order)
             positions, shoulders_seen = gather_frames(positions, order), gather_frames(shoulders_seen, order)
@@ -245,7 +243,7 @@ class LandmarkNormalizer(nn.Module):
         """
         limit = self.processor.input_size if self.processor.do_resample else keypoints.shape[1]
         sizes = num_frames.clamp(max=limit)
-        longest = int(sizes.max().item())
+        longest = sizes.max().item()
         torch._check(longest >= 1)
         # Doubles: in a long clip, the rounding of singles would let neighbours of a share leak into it.
         step = num_frames.double() / sizes.double()

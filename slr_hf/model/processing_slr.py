@@ -138,6 +138,11 @@ class KeypointProcessor(FeatureExtractionMixin):
         return [slice(end - len(part["points"]), end) for part, end in zip(self.parts, ends, strict=True)]
 
     @property
+    def part_of_point(self) -> list[int]:
+        """The index of the part of each keypoint."""
+        return [index for index, part in enumerate(self.parts) for _ in part["points"]]
+
+    @property
     def hand_indices(self) -> list[int]:
         """The indices of the parts that are hands."""
         return [index for index, part in enumerate(self.parts) if part.get("anchor") is not None]
@@ -279,8 +284,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         if self.do_add_shapes:
             keypoints = self.add_shapes(keypoints, part_mask)
         keypoints = self.standardize(keypoints)
-        sizes = torch.tensor([len(part["points"]) for part in self.parts], device=keypoints.device)
-        seen = part_mask.repeat_interleave(sizes, dim=-1, output_size=self.num_points)
+        seen = part_mask[..., self.part_of_point]
         return {**batch, "keypoints": keypoints * seen.unsqueeze(-1).to(keypoints.dtype), "part_mask": part_mask}
 
     def fit(self, clips: Iterable[Clip], batch_size: int = 256) -> None:
