@@ -2,13 +2,13 @@
 
     python scripts/export.py --model space/model --output outputs/onnx --quantize int8
 
-OUTPUT/model.onnx (model_int8.onnx, model_fp16.onnx) is the whole recogniser but for the video: the processor's steps are
-part of it, and its metadata holds the glosses. It takes any number of clips and frames.
+OUTPUT/model.onnx (model_int8.onnx, model_fp16.onnx) is the whole recogniser but for the video: the processor's steps
+are part of it, and its metadata holds the glosses. It takes any number of clips and frames.
 
 It is compared with PyTorch first, on real clips where `--dataset` names some; where a probability in fp32 is off by
-more than 1e-4, nothing is written. Standard output holds one JSON object: the file, its size, the largest difference, the
-share of clips with the same first answer, and the time for a clip of 50 frames. The exit code is 2 where an argument or
-a file cannot be used, or the extra `export` is not installed.
+more than 1e-4, nothing is written. Standard output holds one JSON object: the file, its size, the largest difference,
+the share of clips with the same first answer, and the time for a clip of 50 frames. The exit code is 2 where an
+argument or a file cannot be used, or the extra `export` is not installed.
 """
 
 import argparse

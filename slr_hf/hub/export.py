@@ -1,10 +1,11 @@
 """A trained model as one ONNX file: raw landmarks in, probabilities out.
 
-What the file holds is a `LandmarkRecognizer`, so the processor's steps are part of it. Its metadata says the rest: the
-glosses, the landmarks it takes, and the configurations of model and processor, all as JSON. `OnnxSignRecognitionPipeline`
+What the file holds is a `LandmarkRecognizer`, so the processor's steps are part of it. Its metadata says the rest, as
+JSON: the glosses, the landmarks it takes, and the configurations of model and processor. `OnnxSignRecognitionPipeline`
 answers with it.
 """
 
+import importlib
 import json
 import logging
 import statistics
@@ -74,14 +75,14 @@ def require_packages() -> None:
     Raises:
         ModuleNotFoundError: If one is missing; the message says what to install.
     """
-    try:
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            f"Export needs onnx, onnxruntime and onnxscript ({error}). Install them by `pip install 'slr_hf[export]'`."
-        ) from error
+    for name in ("onnx", "onnxruntime", "onnxscript"):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ModuleNotFoundError(
+                f"Export needs onnx, onnxruntime and onnxscript ({error}). "
+                "Install them by `pip install 'slr_hf[export]'`."
+            ) from error
 
 
 def load_model(folder: str | Path) -> tuple[SLRForSignClassification, KeypointProcessor]:
