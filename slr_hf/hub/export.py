@@ -145,11 +145,11 @@ def export_graph(
             dynamo=True,
             verbose=False,
         )
+        if program is None:
+            raise ExportError("The exporter gave no program. Use torch 2.6 or newer.")
+        graph = program.model_proto  # before the weights, which it reads here, change their type again
     finally:
         model.to(original)
-    if program is None:
-        raise ExportError("The exporter gave no program. Use torch 2.6 or newer.")
-    graph = program.model_proto
     _strip(graph.graph)
     for function in graph.functions:
         _strip(function)

@@ -51,7 +51,9 @@ class OnnxRecognizer(nn.Module):
             raise FileNotFoundError(f"There is no exported model {path}. Write one with scripts/export.py.")
         try:
             self.session = open_session(path, threads, providers)
-        except (RuntimeError, ValueError) as error:  # onnxruntime's errors are both, by kind
+        except ModuleNotFoundError:
+            raise
+        except Exception as error:  # onnxruntime has a dozen errors without a class in common
             raise ValueError(f"{path} is no ONNX model that onnxruntime can run ({error}).") from error
         facts = self.session.get_modelmeta().custom_metadata_map
         if facts.get("format") != FORMAT:
