@@ -27,7 +27,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="video file of one sign")
-    parser.add_argument("--model", required=True, metavar="DIR", help="folder or Hub id of a saved model")
+    parser.add_argument(
+        "--model", required=True, metavar="DIR", help="folder or Hub id of a saved model, or exported file (.onnx)"
+    )
     parser.add_argument("--top-k", type=int, default=5, metavar="K", help="answers for each video (default: 5)")
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of tables")
     parser.add_argument(
@@ -92,11 +94,18 @@ def main(arguments: list[str] | None = None) -> int:
 
     disable_progress_bar()
     try:
-        pipeline = SignRecognitionPipeline.from_pretrained(options.model)
-    except (OSError, ValueError) as error:
+        pipeline: SignRecognitionPipeline
+        if Path(options.model).suffix == ".onnx":
+            from slr_hf.hub.onnx_pipeline import OnnxSignRecognitionPipeline
+
+            pipeline = OnnxSignRecognitionPipeline.from_pretrained(options.model)
+        else:
+            pipeline = SignRecognitionPipeline.from_pretrained(options.model)
+    except (OSError, ValueError, ModuleNotFoundError) as error:
         if options.debug:
             raise
-        place = "" if Path(options.model).is_dir() else "there is no such folder, and as a Hub id: "
+        exported = Path(options.model).suffix == ".onnx"
+        place = "" if exported or Path(options.model).is_dir() else "there is no such folder, and as a Hub id: "
         print(f"predict.py: cannot load the model {options.model}: {place}{first_line(error)}", file=sys.stderr)
         return UNREADABLE
 

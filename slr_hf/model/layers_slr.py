@@ -288,8 +288,9 @@ class KeypointEmbedding(nn.Module):
 
     def by_point(self, part_mask: torch.Tensor) -> torch.Tensor:
         """Spreads a mask `(batch, frames, parts)` over the points of each part: `(batch, frames, points, 1)`."""
-        sizes = torch.tensor(self.sizes, device=part_mask.device)
-        return part_mask.repeat_interleave(sizes, dim=-1, output_size=sum(self.sizes)).unsqueeze(-1)
+        # An index, not repeat_interleave, which the exporter to ONNX does not know in this form.
+        part_of_point = [part for part, size in enumerate(self.sizes) for _ in range(size)]
+        return part_mask[..., part_of_point].unsqueeze(-1)
 
     def forward(self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Maps keypoints `(batch, frames, points, channels)` to `(batch, frames, hidden_size)`."""

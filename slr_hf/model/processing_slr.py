@@ -31,7 +31,7 @@ SHOULDERS_IN_PALMS = 4.0
 SMALLEST_DEVIATION = 0.1
 
 #: Shoulders or signers smaller than this share of the frame's height are taken for a mistake of the detector.
-_SMALLEST_UNIT = 1e-3
+SMALLEST_UNIT = 1e-3
 
 
 class KeypointProcessor(FeatureExtractionMixin):
@@ -136,6 +136,11 @@ class KeypointProcessor(FeatureExtractionMixin):
         """The columns of each part among the keypoints."""
         ends = np.cumsum([len(part["points"]) for part in self.parts]).tolist()
         return [slice(end - len(part["points"]), end) for part, end in zip(self.parts, ends, strict=True)]
+
+    @property
+    def part_of_point(self) -> list[int]:
+        """The index of the part of each keypoint."""
+        return [index for index, part in enumerate(self.parts) for _ in part["points"]]
 
     @property
     def hand_indices(self) -> list[int]:
@@ -279,8 +284,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         if self.do_add_shapes:
             keypoints = self.add_shapes(keypoints, part_mask)
         keypoints = self.standardize(keypoints)
-        sizes = torch.tensor([len(part["points"]) for part in self.parts], device=keypoints.device)
-        seen = part_mask.repeat_interleave(sizes, dim=-1, output_size=self.num_points)
+        seen = part_mask[..., self.part_of_point]
         return {**batch, "keypoints": keypoints * seen.unsqueeze(-1).to(keypoints.dtype), "part_mask": part_mask}
 
     def fit(self, clips: Iterable[Clip], batch_size: int = 256) -> None:
@@ -391,7 +395,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         if both.any():
             unit = float(np.median(np.linalg.norm(left[both, :2] - right[both, :2], axis=1)))
             origin = np.median((left[both, :2] + right[both, :2]) / 2, axis=0)
-            if unit > _SMALLEST_UNIT:
+            if unit > SMALLEST_UNIT:
                 return {**clip, "keypoints": self._place(keypoints, origin, unit)}
         points = keypoints[:, : self.num_points, :2][self._by_point(part_mask)[..., 0]]
         if not len(points):
@@ -405,7 +409,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         extent = np.percentile(points, 95, axis=0) - np.percentile(points, 5, axis=0)
         unit = SHOULDERS_IN_PALMS * float(np.median(palm)) if len(palm) else float(extent.max())
         origin = np.median(points, axis=0)
-        return {**clip, "keypoints": self._place(keypoints, origin, max(unit, _SMALLEST_UNIT))}
+        return {**clip, "keypoints": self._place(keypoints, origin, max(unit, SMALLEST_UNIT))}
 
     def resample(self, clip: Clip) -> Clip:
         """Averages a long clip down to `input_size` frames, each the mean of an equal share of the clip.

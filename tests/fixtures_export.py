@@ -1,0 +1,74 @@
+"""A small model exported once for all tests, since an export takes a while."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from slr_hf.data.landmark_arrays import FRAME_HEIGHT, FRAME_WIDTH, LandmarkArrays
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.landmarks_slr import Landmarks
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+from slr_hf.model.processing_slr import KeypointProcessor
+
+if TYPE_CHECKING:
+    import onnx
+
+GLOSSES = ("no_event", "Привет", "hello")
+
+
+@pytest.fixture(scope="session")
+def small_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the smallest model that has every kind of layer, with random weights."""
+    torch.manual_seed(0)
+    config = SLRConfig.from_size(
+        "tiny",
+        id2label=dict(enumerate(GLOSSES)),
+        patch_width=16,
+        hidden_size=32,
+        intermediate_size=32,
+        num_local_layers=1,
+        num_global_layers=1,
+        num_classifier_layers=1,
+        input_size=40,
+    )
+    random = np.random.default_rng(0)
+    processor = KeypointProcessor(input_size=40)
+    shape = (processor.num_points, processor.num_channels)
+    processor.mean, processor.std = random.normal(size=shape).tolist(), random.uniform(0.5, 2, shape).tolist()
+    folder = tmp_path_factory.mktemp("export") / "model"
+    SignRecognitionPipeline(SLRForSignClassification(config), processor).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(small_model_dir: Path) -> "onnx.ModelProto":
+    """The small model as an fp32 graph."""
+    pytest.importorskip("onnxscript")
+    from slr_hf.hub.export import export_graph, load_model
+
+    return export_graph(*load_model(small_model_dir))
+
+
+@pytest.fixture(scope="session")
+def exported_file(exported: "onnx.ModelProto", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model as an exported file."""
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    path.write_bytes(exported.SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="session")
+def ksl13_clip(data_dir: Path) -> Callable[..., Landmarks]:
+    """Gives a real clip of ksl13 by its number."""
+    arrays = LandmarkArrays.read(data_dir / "ksl13.npz")
+
+    def clip(number: int, fps: float | None = 30.0) -> Landmarks:
+        frames = arrays.landmarks[arrays.offsets[number] : arrays.offsets[number + 1]].astype(np.float32)
+        return Landmarks(frames, tuple(arrays.points.tolist()), fps=fps, width=FRAME_WIDTH, height=FRAME_HEIGHT)
+
+    return clip
