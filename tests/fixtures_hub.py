@@ -48,7 +48,7 @@ STEPS = {
 }
 
 
-class Refused(Exception):
+class RefusalError(Exception):
     """The answer is an error."""
 
     def __init__(self, status: int, message: str, code: str = "") -> None:
@@ -69,7 +69,9 @@ class Blob:
 
     @property
     def pointer(self) -> bytes:
-        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.content)}\n".encode()
+        return (
+            f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.content)}\n".encode()
+        )
 
     @property
     def oid(self) -> str:
@@ -106,7 +108,7 @@ class Repository:
         for commit in self.commits:
             if commit.oid == revision:
                 return commit
-        raise Refused(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+        raise RefusalError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -156,9 +158,9 @@ class Hub:
         """Answers everything again."""
         self._failures.clear()
 
-    def add(self, kind: str, id: str, files: dict[str, bytes], private: bool = False) -> Repository:
+    def add(self, kind: str, name: str, files: dict[str, bytes], private: bool = False) -> Repository:
         """Puts a repository there, as if somebody had made it before."""
-        repository = self.repositories[kind, id] = Repository(kind, id, private)
+        repository = self.repositories[kind, name] = Repository(kind, name, private)
         first = {".gitattributes": Blob(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n", False)}
         if kind == "space":
             first["README.md"] = Blob(b"---\nsdk: gradio\n---\n", False)
@@ -189,23 +191,25 @@ class Hub:
     def _create(self, token: str | None, asked: dict[str, Any], body: bytes) -> Any:
         self._require(token)
         order = json.loads(body)
-        kind, id = order.get("type", "model"), f"{order.get('organization') or USER}/{order['name']}"
-        if not id.startswith(f"{USER}/"):
-            raise Refused(403, f"You don't have the rights to create a {kind} under the namespace {id.split('/')[0]}")
-        url = f"{self.url}/{'' if kind == 'model' else kind + 's/'}{id}"
-        if (kind, id) in self.repositories:
+        kind, name = order.get("type", "model"), f"{order.get('organization') or USER}/{order['name']}"
+        if not name.startswith(f"{USER}/"):
+            raise RefusalError(
+                403, f"You don't have the rights to create a {kind} under the namespace {name.split('/')[0]}"
+            )
+        url = f"{self.url}/{'' if kind == 'model' else kind + 's/'}{name}"
+        if (kind, name) in self.repositories:
             return 409, {"error": f"You already created this {kind} repo", "url": url}
         if kind == "space" and order.get("sdk") != "gradio":
-            raise Refused(400, "a Space needs an sdk")
-        self.add(kind, id, {}, private=order.get("visibility") == "private")
-        return {"url": url, "name": id}
+            raise RefusalError(400, "a Space needs an sdk")
+        self.add(kind, name, {}, private=order.get("visibility") == "private")
+        return {"url": url, "name": name}
 
     def _delete(self, token: str | None, asked: dict[str, Any], body: bytes) -> Any:
         self._require(token)
         order = json.loads(body)
-        id = f"{order.get('organization') or USER}/{order['name']}"
-        self._find({"kind": order.get("type", "model"), "id": id}, token, write=True)
-        del self.repositories[order.get("type", "model"), id]
+        name = f"{order.get('organization') or USER}/{order['name']}"
+        self._find({"kind": order.get("type", "model"), "id": name}, token, write=True)
+        del self.repositories[order.get("type", "model"), name]
         return {}
 
     def _validate(self, token: str | None, asked: dict[str, Any], body: bytes) -> Any:
@@ -232,7 +236,7 @@ class Hub:
         start = start + "/" if start else ""
         files = {path: blob for path, blob in files.items() if path.startswith(start)}
         if start and not files:
-            raise Refused(404, f"{start} does not exist", "EntryNotFound")
+            raise RefusalError(404, f"{start} does not exist", "EntryNotFound")
         folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
         entries: list[dict[str, Any]] = [
             {"type": "directory", "oid": "0" * 40, "size": 0, "path": path}
@@ -269,7 +273,7 @@ class Hub:
 
     def _upload(self, token: str | None, asked: dict[str, Any], body: bytes) -> Any:
         if hashlib.sha256(body).hexdigest() != asked["oid"]:
-            raise Refused(400, "the content is not what its name says")
+            raise RefusalError(400, "the content is not what its name says")
         self.storage[asked["oid"]] = body
         return {}
 
@@ -283,25 +287,29 @@ class Hub:
             if key == "header":
                 summary = value["summary"]
                 if value.get("parentCommit", head.oid) != head.oid:
-                    raise Refused(412, "A commit has happened since. Please refresh and try again.")
+                    raise RefusalError(412, "A commit has happened since. Please refresh and try again.")
             elif key == "file":
                 files[value["path"]] = Blob(base64.b64decode(value["content"]), False)
             elif key == "lfsFile":
                 if value["oid"] not in self.storage:
-                    raise Refused(400, f"the LFS object of {value['path']} was not uploaded")
+                    raise RefusalError(400, f"the LFS object of {value['path']} was not uploaded")
                 files[value["path"]] = Blob(self.storage[value["oid"]], True)
             elif key == "deletedFile":
                 del files[value["path"]]
             else:
-                raise Refused(400, f"unknown operation {key}")
+                raise RefusalError(400, f"unknown operation {key}")
         commit = repository.add(summary, files)
-        return {"success": True, "commitOid": commit.oid, "commitUrl": f"{self.url}/{repository.id}/commit/{commit.oid}"}
+        return {
+            "success": True,
+            "commitOid": commit.oid,
+            "commitUrl": f"{self.url}/{repository.id}/commit/{commit.oid}",
+        }
 
     def _resolve(self, token: str | None, asked: dict[str, Any], body: bytes) -> Any:
         commit = self._find(asked, token).at(unquote(asked["revision"]))
         blob = commit.files.get(unquote(asked["path"]))
         if blob is None:
-            raise Refused(404, "Entry not found", "EntryNotFound")
+            raise RefusalError(404, "Entry not found", "EntryNotFound")
         headers = {"X-Repo-Commit": commit.oid, "ETag": f'"{blob.oid}"'}
         if not blob.large:
             return 200, blob.content, headers
@@ -313,7 +321,7 @@ class Hub:
 
     def _require(self, token: str | None) -> None:
         if token != TOKEN:
-            raise Refused(401, "Invalid credentials in Authorization header")
+            raise RefusalError(401, "Invalid credentials in Authorization header")
 
     def _find(self, asked: dict[str, Any], token: str | None, write: bool = False) -> Repository:
         if token is not None:
@@ -321,9 +329,9 @@ class Hub:
         repository = self.repositories.get((asked["kind"] or "model", asked["id"]))
         if repository is None or (repository.private and token is None):
             # Whoever shows no token is not told what there is.
-            raise Refused(401 if token is None else 404, "Repository not found", "RepoNotFound")
+            raise RefusalError(401 if token is None else 404, "Repository not found", "RepoNotFound")
         if write and (token is None or not repository.id.startswith(f"{USER}/")):
-            raise Refused(403, "You have read access but not the required permissions for this operation")
+            raise RefusalError(403, "You have read access but not the required permissions for this operation")
         return repository
 
 
@@ -355,7 +363,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked["query"] = parse_qs(address.query)
         try:
             answer = self.hub.answer(step, token if scheme == "Bearer" else None, asked, body)
-        except Refused as refusal:
+        except RefusalError as refusal:
             headers = {"X-Error-Message": str(refusal)} | ({"X-Error-Code": refusal.code} if refusal.code else {})
             return self._send(refusal.status, json.dumps({"error": str(refusal)}).encode(), headers)
         if failure == SILENT:

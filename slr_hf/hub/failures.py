@@ -57,7 +57,9 @@ def explained(what: str) -> Iterator[None]:
 def _explain(error: BaseException, what: str) -> str | None:
     """Puts an error of the client into words; `None` where it is none of the Hub or the network."""
     if isinstance(error, json.JSONDecodeError):
-        return f"The Hub's answer while {what} is no JSON. Is HF_ENDPOINT right? If so, run the same command again later."
+        return (
+            f"The Hub's answer while {what} is no JSON. Is HF_ENDPOINT right? If so, run the same command again later."
+        )
     if isinstance(error, ValueError) and not isinstance(error, HfHubHTTPError):
         return None if error.__cause__ is None else " ".join(str(error).split())  # what the Hub finds wrong in a card
     cause: BaseException | None = error

@@ -125,9 +125,7 @@ def collect_space(folder: str | Path, repository: str, model: Publication) -> Pu
         raise FileNotFoundError(f"{folder} is no Space: it has no {', '.join(missing)}.")
     card = RepoCard.load(folder / _CARD)
     card.data["models"] = [model.repository]
-    page = [
-        file for file in _collect(folder, {_CARD: str(card).encode()}) if file.path.split("/")[0] != SPACE_MODEL
-    ]
+    page = [file for file in _collect(folder, {_CARD: str(card).encode()}) if file.path.split("/")[0] != SPACE_MODEL]
     copies = [PublishedFile(f"{SPACE_MODEL}/{file.path}", file.content) for file in model.files]
     return Publication(repository, "space", tuple(sorted([*page, *copies], key=lambda file: file.path)))
 
@@ -149,10 +147,13 @@ def _missing_parts(folder: Path) -> list[str]:
         needed.append("model.safetensors")
     config = _read_object(folder / "config.json")
     # As transformers finds the code: "module.Class".
-    doors = [*config.get("auto_map", {}).values(), *(task["impl"] for task in config.get("custom_pipelines", {}).values())]
+    doors = [
+        *(config.get("auto_map") or {}).values(),
+        *(task.get("impl") for task in (config.get("custom_pipelines") or {}).values()),
+    ]
     if not doors:
         needed.append("`auto_map` and `custom_pipelines` in config.json")
-    modules = {door.split(".")[0] for door in doors}
+    modules = {str(door).split(".")[0] for door in doors}
     for path in folder.glob("*.py"):
         modules.update(re.findall(r"^from \.(\w+) import", path.read_text(encoding="utf-8"), re.MULTILINE))
     needed += [f"{module}.py" for module in sorted(modules)]

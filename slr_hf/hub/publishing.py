@@ -1,17 +1,14 @@
 """Puts repositories onto the Hub: each in one commit, so that it is there whole or not at all."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
 from slr_hf.hub.failures import PublishingError, explained
 from slr_hf.hub.published_files import Publication, PublishedFile
-
-logger = logging.getLogger(__name__)
 
 #: What the Hub itself puts into a new repository.
 _INITIAL_FILES = frozenset({".gitattributes", "README.md"})
@@ -55,9 +52,7 @@ class _Change:
         return len(self.added) + len(self.deleted)
 
 
-def publish(
-    publications: Sequence[Publication], private: bool = False, token: str | None = None
-) -> list[Published]:
+def publish(publications: Sequence[Publication], private: bool = False, token: str | None = None) -> list[Published]:
     """Publishes repositories in their order, each in one commit. What is there already makes no commit.
 
     All of them are looked at before the first is written. A repository that was created here is deleted again where
@@ -132,8 +127,8 @@ def _apply(api: HfApi, change: _Change, private: bool) -> Published:
                 private=private or None,  # by default as the user's or the organisation's settings say
                 space_sdk=_SPACE_SDK if kind == "space" else None,
             )
-    operations = [
-        *(CommitOperationAdd(file.path, _operand(file)) for file in change.added),
+    operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
+        *(CommitOperationAdd(file.path, file.content) for file in change.added),
         *(CommitOperationDelete(path) for path in change.deleted),
     ]
     try:
@@ -148,10 +143,6 @@ def _apply(api: HfApi, change: _Change, private: bool) -> Published:
     except PublishingError as error:
         return _recover(api, change, error)
     return Published(publication, len(change), str(commit.commit_url))
-
-
-def _operand(file: PublishedFile) -> str | bytes:
-    return file.content if isinstance(file.content, bytes) else str(file.content)
 
 
 def _recover(api: HfApi, change: _Change, error: PublishingError) -> Published:

@@ -96,9 +96,7 @@ class SignRecognitionPipeline(Pipeline):
             **kwargs,
         )
 
-    def save_pretrained(
-        self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any
-    ) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any) -> None:
         """Saves all that recognition needs: weights, configuration, processor, and the code of all of them.
 
         Args:
