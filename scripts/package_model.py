@@ -9,8 +9,6 @@ import json
 import sys
 from pathlib import Path
 
-TEMPLATE = Path(__file__).resolve().parents[1] / "model_card.md"
-
 
 def main() -> int:
     """Runs the command."""
@@ -19,7 +17,9 @@ def main() -> int:
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder `best` of the last stage")
-    parser.add_argument("--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation")
+    parser.add_argument(
+        "--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation; plots beside it"
+    )
     parser.add_argument(
         "--dataset", type=Path, required=True, nargs="+", metavar="FILE.npz", help="what it learned from"
     )
@@ -42,13 +42,13 @@ def main() -> int:
         package_model(
             options.model,
             options.output,
-            TEMPLATE,
             metrics=json.loads(options.metrics.read_text(encoding="utf-8")),
             name=options.name,
             repository=options.repository or str(options.output),
             glosses=glosses_by_language(dataset),
             sources=[path.stem for path in options.dataset],
             held_out=options.held_out,
+            plots=options.metrics.parent / "plots",
         )
     except (OSError, ValueError) as error:
         if options.debug:

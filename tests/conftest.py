@@ -24,7 +24,7 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-pytest_plugins = ["fixtures_export", "fixtures_extraction", "fixtures_slovo"]
+pytest_plugins = ["fixtures_export", "fixtures_extraction", "fixtures_hub", "fixtures_slovo"]
 
 
 def pytest_configure() -> None:

@@ -62,7 +62,7 @@ class OnnxRecognizer(nn.Module):
                 "Write the file with scripts/export.py of this version."
             )
         self.config = SLRConfig.from_dict(json.loads(facts["config"]))
-        self.processor = KeypointProcessor.from_dict(json.loads(facts["processor"]))
+        self.processor: Any = KeypointProcessor.from_dict(json.loads(facts["processor"]))
         self.points: tuple[int, ...] = tuple(json.loads(facts["points"]))
 
     def forward(self, **inputs: torch.Tensor) -> ModelOutput:
@@ -114,10 +114,10 @@ class OnnxSignRecognitionPipeline(SignRecognitionPipeline):
             ValueError: If it was not written by this package.
         """
         path = Path(model) / FILES["fp32"] if Path(model).is_dir() else Path(model)
-        recognizer = OnnxRecognizer(path, threads, providers)
+        recognizer: Any = OnnxRecognizer(path, threads, providers)  # has what the pipeline needs of a model
         return cls(model=recognizer, feature_extractor=recognizer.processor, device="cpu", **kwargs)
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any) -> None:
         """Is not possible: an exported file holds no weights to load into the model."""
         raise NotImplementedError("An exported model cannot be saved as a model's folder. Copy its file.")
 

@@ -1,5 +1,6 @@
 """A trained model as the folder that is published: model, code, records and card."""
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from datasets import Dataset
 
 from slr_hf.data.sources import SOURCES
 from slr_hf.data.splits import read_column
-from slr_hf.hub.model_card import render_model_card
+from slr_hf.hub.model_card import PLOTS, render_model_card
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.training.stages import TRAINING_CLIPS, write_json
 
@@ -38,45 +39,50 @@ def glosses_by_language(dataset: Dataset) -> dict[str, list[str]]:
 def package_model(
     model: str | Path,
     output: str | Path,
-    template: str | Path,
     metrics: Mapping[str, Any],
     name: str,
     repository: str,
     glosses: Mapping[str, Iterable[str]],
     sources: Iterable[str],
     held_out: str,
+    plots: str | Path | None = None,
 ) -> Path:
     """Writes the folder to publish, whole or not at all; a folder that is there already is replaced.
 
     Args:
         model: Folder of the finished stage (`best`).
         output: The folder to write.
-        template: The template of the card.
         metrics: What `metrics.json` of the evaluation on held-out clips holds.
         name: The model's name.
         repository: Hub id or folder that the card says to load it from.
         glosses: The glosses it knows, by language.
         sources: Names of the data it was trained on.
         held_out: One sentence on which clips were held out.
+        plots: Folder of the evaluation's plots; those that are there are shown in the card.
 
     Returns:
         The folder.
 
     Raises:
-        FileNotFoundError: If the model's folder or the template is missing.
+        FileNotFoundError: If the model's folder or a record in it is missing.
         ValueError: If a source is unknown.
     """
     model, output = Path(model), Path(output)
     if not (model / "config.json").is_file():
         raise FileNotFoundError(f"There is no model in {model}. Pass the folder `best` of a finished stage.")
+    shown = [name for name in PLOTS if plots is not None and Path(plots, f"{name}.png").is_file()]
+    recipe = json.loads((model / "recipe.json").read_text(encoding="utf-8"))
     # Loaded and saved, so that the code is today's.
     pipeline = SignRecognitionPipeline.from_pretrained(model, device="cpu")
-    card = render_model_card(template, pipeline.model, metrics, name, repository, glosses, sources, held_out)
+    card = render_model_card(pipeline.model, metrics, recipe, name, repository, glosses, sources, held_out, plots=shown)
     unfinished = output.with_name(f".{output.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     pipeline.save_pretrained(unfinished)
     for record in _RECORDS:
         shutil.copyfile(model / record, unfinished / record)
+    for plot in shown:
+        (unfinished / "plots").mkdir(exist_ok=True)
+        shutil.copyfile(Path(str(plots), f"{plot}.png"), unfinished / "plots" / f"{plot}.png")
     write_json(unfinished / "metrics.json", metrics)
     card.save(unfinished / "README.md")
     shutil.rmtree(output, ignore_errors=True)

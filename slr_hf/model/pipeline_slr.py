@@ -28,6 +28,11 @@ WARNINGS = {
 }
 _FEWEST_FRAMES = 5
 
+#: Arguments of `push_to_hub` that `save_pretrained` hands on.
+_PUSHING = frozenset(
+    {"repo_id", "commit_message", "commit_description", "private", "token", "revision", "create_pr", "tags"}
+)
+
 
 class SignRecognitionPipeline(Pipeline):
     """Recognises the sign in a clip: extractor, processor and model in one call.
@@ -91,24 +96,40 @@ class SignRecognitionPipeline(Pipeline):
             **kwargs,
         )
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any) -> None:
         """Saves all that recognition needs: weights, configuration, processor, and the code of all of them.
 
         Args:
             save_directory: Folder, made where it is missing.
-            **kwargs: Arguments of `PreTrainedModel.save_pretrained`, such as `push_to_hub`.
+            push_to_hub: Whether to upload it too, in one commit.
+            **kwargs: Arguments of `PreTrainedModel.save_pretrained`; with `push_to_hub`, those of the method
+                `push_to_hub`, of which `repo_id` is the folder's name by default.
         """
         folder = Path(save_directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        config = self.model.config
-        implementation = f"{type(self).__module__.split('.')[-1]}.{type(self).__name__}"
+        saving = {name: kwargs.pop(name) for name in set(kwargs) - _PUSHING} if push_to_hub else kwargs
+        self.save_code(self.model, folder)
+        self.feature_extractor.save_pretrained(folder)
+        self.model.save_pretrained(folder, **saving)
+        if push_to_hub:
+            # Not left to the model, which would upload only what it has written itself.
+            self.push_to_hub(kwargs.pop("repo_id", folder.name), **kwargs)
+
+    @classmethod
+    def save_code(cls, model: SLRForSignClassification, folder: str | os.PathLike[str]) -> None:
+        """Saves the code of pipeline, processor and model, and notes in the model's configuration where it is.
+
+        Args:
+            model: The classifier. Its configuration is not saved here.
+            folder: Folder, made where it is missing.
+        """
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        config = model.config
+        implementation = f"{cls.__module__.split('.')[-1]}.{cls.__name__}"
         config.custom_pipelines = {TASK: {"impl": implementation, "pt": ["AutoModelForVideoClassification"]}}
         # The classifier is what AutoModel gives, so that its output has logits.
-        classifier = f"{type(self.model).__module__.split('.')[-1]}.{type(self.model).__name__}"
+        classifier = f"{type(model).__module__.split('.')[-1]}.{type(model).__name__}"
         config.auto_map = {**(getattr(config, "auto_map", None) or {}), "AutoModel": classifier}
-        custom_object_save(self, folder)
-        self.feature_extractor.save_pretrained(folder)
-        self.model.save_pretrained(folder, **kwargs)
+        custom_object_save(cls, folder)
 
     def _sanitize_parameters(
         self,

@@ -27,6 +27,7 @@ from transformers.utils import is_torch_bf16_gpu_available
 
 from slr_hf.data.collation import KeypointCollator
 from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassification
+from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations import Layout, PartDropout
 from slr_hf.training.averaging import WeightAverage
@@ -269,6 +270,22 @@ class SignTrainer(Trainer):
         """Saves the model, with the average of the weights where there is one."""
         with nullcontext() if self.average is None else self.average.applied():
             super().save_model(*args, **kwargs)
+
+    # A checkpoint brings all its code, so that with `push_to_hub` the repository loads as a pipeline at any time.
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if self.args.should_save:
+            self._save_code(output_dir or self.args.output_dir)
+        super()._save(output_dir, state_dict)
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        # Trainer copies weights and configuration alone into the folder that it uploads.
+        if self.is_world_process_zero():
+            self._save_code(self.args.output_dir)
+        super()._push_from_checkpoint(checkpoint_folder)
+
+    def _save_code(self, folder: str | None) -> None:
+        SignRecognitionPipeline.save_code(cast(SLRForSignClassification, self.model), str(folder))
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)

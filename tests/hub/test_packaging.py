@@ -1,6 +1,7 @@
 """A trained model as the folder that is published."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 
 from slr_hf.data import load_landmark_arrays
 from slr_hf.data.sources import SOURCES
+from slr_hf.hub.model_card import TEMPLATE
 from slr_hf.hub.packaging import glosses_by_language, package_model
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
@@ -32,7 +34,7 @@ def trained(model_dir: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def package(model: Path, output: Path, repository: Path, **changes) -> Path:
+def package(model: Path, output: Path, **changes) -> Path:
     arguments = {
         "metrics": METRICS,
         "name": "a model",
@@ -41,50 +43,77 @@ def package(model: Path, output: Path, repository: Path, **changes) -> Path:
         "sources": ["ksl13", "asl11"],
         "held_out": "Session 2 was held out.",
     }
-    return package_model(model, output, repository / "model_card.md", **{**arguments, **changes})
+    return package_model(model, output, **{**arguments, **changes})
 
 
-def test_the_folder_loads_and_keeps_its_records(trained, repository, tmp_path):
-    folder = package(trained, tmp_path / "published", repository)
+def test_the_folder_loads_and_keeps_its_records(trained, tmp_path):
+    folder = package(trained, tmp_path / "published")
     recognize = SignRecognitionPipeline.from_pretrained(folder, device="cpu")
     assert "doctor" in recognize.model.config.label2id
     assert json.loads((folder / "recipe.json").read_text()) == {"epochs": 3}
     assert json.loads((folder / "metrics.json").read_text()) == METRICS
 
 
-def test_the_card_tells_figures_signs_and_licences(trained, repository, tmp_path):
-    card = (package(trained, tmp_path / "published", repository) / "README.md").read_text()
+def test_the_card_tells_figures_signs_and_licences(trained, tmp_path):
+    card = (package(trained, tmp_path / "published") / "README.md").read_text()
     _, metadata, text = card.split("---\n", 2)
     facts = yaml.safe_load(metadata)
     assert facts["license"] == "apache-2.0"
     assert facts["language"] == ["ase", "kvk"]
     assert facts["pipeline_tag"] == "video-classification"
-    assert facts["model-index"][0]["results"][0]["metrics"][0]["value"] == 0.9123
+    assert facts["library_name"] == "transformers"
+    assert facts["datasets"] == ["ksl13", "asl11"]
+    measured = facts["model-index"][0]["results"][0]["metrics"]
+    assert {figure["name"]: figure["value"] for figure in measured} == {
+        "top-1 accuracy": 0.9123,
+        "top-5 accuracy": 0.9985,
+        "mean class accuracy": 0.9,
+    }
     assert "American Sign Language: hello, doctor." in text
     assert "| all held out | 650 | 0.912 | 0.999 | 0.900 | 0.046 | - |" in text
+    assert "| epochs | 3 |" in text
     for source in ("ksl13", "asl11"):
         assert SOURCES[source].url in text
+        assert f"- {source}: {SOURCES[source].recorded}" in text
+        assert f"at {SOURCES[source].revision} | {SOURCES[source].licence} |" in text
+    assert "plots/" not in text
     assert "{{" not in text
     assert "{%" not in text
 
 
-def test_an_older_folder_is_replaced_whole(trained, repository, tmp_path):
+def test_the_card_shows_the_plots_of_the_evaluation(trained, tmp_path):
+    plots = tmp_path / "evaluation/plots"
+    plots.mkdir(parents=True)
+    for name in ("reliability.png", "confusion.png", "notes.txt"):
+        (plots / name).write_bytes(name.encode())
+    folder = package(trained, tmp_path / "published", plots=plots)
+    shown = re.findall(r"!\[.+\]\((.+)\)", (folder / "README.md").read_text())
+    assert shown == ["plots/confusion.png", "plots/reliability.png"]
+    assert sorted(path.name for path in (folder / "plots").iterdir()) == ["confusion.png", "reliability.png"]
+    assert (folder / shown[0]).read_bytes() == b"confusion.png"
+
+
+def test_the_template_of_the_card_is_the_one_at_the_root(repository):
+    assert TEMPLATE.read_bytes() == (repository / "model_card.md").read_bytes()
+
+
+def test_an_older_folder_is_replaced_whole(trained, tmp_path):
     output = tmp_path / "published"
     output.mkdir()
     (output / "left_over.txt").write_text("old")
-    assert not (package(trained, output, repository) / "left_over.txt").exists()
+    assert not (package(trained, output) / "left_over.txt").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_data_without_a_known_licence_is_refused(trained, repository, tmp_path):
+def test_data_without_a_known_licence_is_refused(trained, tmp_path):
     with pytest.raises(ValueError, match=r"my_signs.*sources\.py"):
-        package(trained, tmp_path / "published", repository, sources=["my_signs"])
+        package(trained, tmp_path / "published", sources=["my_signs"])
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 
-def test_a_folder_without_a_model_is_refused(repository, tmp_path):
+def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no model"):
-        package(tmp_path, tmp_path / "published", repository)
+        package(tmp_path, tmp_path / "published")
 
 
 @pytest.mark.integration
