@@ -306,6 +306,8 @@ class SignTrainer(Trainer):
         """
         epochs: dict[float, dict[str, Any]] = defaultdict(dict)
         for entry in self.state.log_history:
+            if "train_runtime" in entry:
+                continue  # the Trainer's summary: its `train_loss` is the recipe's loss on augmented clips
             for key, value in entry.items():
                 split, _, metric = key.partition("_")
                 if metric in METRICS:

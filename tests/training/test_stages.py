@@ -232,4 +232,4 @@ def test_learning_curves_of_all_stages_stand_beside_the_last_model(
     metrics = json.loads((tmp_path / "ft1/best/metrics.json").read_text())
     (last,) = curves["ft1"]
     for name in splits:
-        assert last[name]["accuracy"] == pytest.approx(metrics[name]["accuracy"])
+        assert last[name] == pytest.approx(metrics[name])
