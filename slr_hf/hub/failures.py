@@ -47,23 +47,20 @@ def explained(what: str) -> Iterator[None]:
         ) from error
     except OfflineModeIsEnabled as error:
         raise PublishingError("The environment variable HF_HUB_OFFLINE forbids the network. Unset it.") from error
-    except (HfHubHTTPError, httpx2.HTTPError, RuntimeError, ValueError) as error:
-        message = _explain(error, what)
-        if message is None:
-            raise
-        raise PublishingError(message) from error
+    # The client's own errors, and those of hf_xet, which sends large files: it raises OSError and RuntimeError.
+    except (httpx2.HTTPError, OSError, RuntimeError, ValueError) as error:
+        raise PublishingError(_explain(error, what)) from error
 
 
-def _explain(error: BaseException, what: str) -> str | None:
-    """Puts an error of the client into words; `None` where it is none of the Hub or the network."""
+def _explain(error: BaseException, what: str) -> str:
+    """Puts an error of the client into words."""
     if isinstance(error, json.JSONDecodeError):
         return (
             f"The Hub's answer while {what} is no JSON. Is HF_ENDPOINT right? If so, run the same command again later."
         )
-    if isinstance(error, ValueError) and not isinstance(error, HfHubHTTPError):
-        return None if error.__cause__ is None else " ".join(str(error).split())  # what the Hub finds wrong in a card
     cause: BaseException | None = error
-    while cause is not None:  # an upload's error is wrapped by the client
+    # An upload's error is wrapped by the client; a card's that the Hub finds wrong says more than its cause.
+    while cause is not None and (cause is error or not isinstance(error, ValueError)):
         if isinstance(cause, HfHubHTTPError):
             return _explain_status(cause, what)
         if isinstance(cause, httpx2.HTTPError):
@@ -72,7 +69,7 @@ def _explain(error: BaseException, what: str) -> str | None:
                 "when the network is back."
             )
         cause = cause.__cause__
-    return None
+    return f"{what[0].upper()}{what[1:]} failed: {_one_line(str(error))}"
 
 
 def _explain_status(error: HfHubHTTPError, what: str) -> str:
@@ -84,7 +81,11 @@ def _explain_status(error: HfHubHTTPError, what: str) -> str:
         later = "in some minutes" if limit is None else f"in {limit.reset_in_seconds} seconds"
         return _STATUSES[status].format(what=what, later=later)
     said = error.server_message or error.response.reason_phrase
-    return f"The Hub answered {what} with {status}: {' '.join(said.split())}"
+    return f"The Hub answered {what} with {status}: {_one_line(said)}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".") + "."
 
 
 __all__ = ["PublishingError", "explained"]

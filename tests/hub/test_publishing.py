@@ -333,6 +333,20 @@ def test_a_commit_whose_answer_got_lost_counts(hub: Hub, publish: Publish):
     assert hub.repositories["model", "user/name"].messages == [MESSAGE]
 
 
+def test_what_the_sender_of_large_files_cannot_do_is_an_error_like_others(hub: Hub, publish: Publish):
+    pytest.importorskip("hf_xet")
+    message = refusal(publish(HF_HUB_DISABLE_XET="0"))  # this Hub knows no xet
+    assert "Uploading the model user/name failed: " in message
+    assert message.endswith("Nothing of the model user/name was published.")
+    assert not hub.repositories
+
+
+def test_a_card_that_the_hub_finds_wrong_is_an_error_that_says_why(hub: Hub, publish: Publish):
+    hub.fail("validate", 400)
+    assert "Invalid metadata in README.md." in refusal(publish())
+    assert not hub.repositories
+
+
 def test_a_short_failure_of_an_upload_is_bridged(hub: Hub, publish: Publish):
     hub.fail("upload", CUT, times=1)
     assert publish().returncode == 0
