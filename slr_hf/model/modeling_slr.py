@@ -137,7 +137,7 @@ class ConfidenceHead(nn.Module):
         others = logits.detach().float().scatter(-1, place, -torch.inf)
         leads = [first - others.logsumexp(dim=-1, keepdim=True), first - others.amax(dim=-1, keepdim=True)]
         features = torch.cat(leads, dim=-1).clamp(max=self.LIMIT)
-        return features.to(self.weight.dtype) @ self.weight + self.bias
+        return (features.to(self.weight.dtype) * self.weight).sum(dim=-1) + self.bias
 
 
 class SLRPreTrainedModel(PreTrainedModel):

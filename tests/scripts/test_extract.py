@@ -60,12 +60,12 @@ def extract(
 
 
 @pytest.fixture
-def start(repository: Path, landmarker_path: Path, table: Path) -> Callable[[Path], subprocess.Popen[str]]:
+def start(repository: Path, landmarker_path: Path, table: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts a run as its user does."""
 
-    def run(output: Path) -> subprocess.Popen[str]:
+    def run(output: Path, source: Path = table) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, repository / "scripts/extract.py", table, output, "--num-proc", "2"],
+            [sys.executable, repository / "scripts/extract.py", source, output, "--num-proc", "2"],
             env={**os.environ, "SLR_LANDMARKER": str(landmarker_path), "PYTHONPATH": str(repository)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -90,7 +90,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_killed_runs_lose_nothing_repeat_nothing_and_leave_nobody_behind(
-    extract: Callable[..., Done], start: Callable[[Path], subprocess.Popen[str]], table: Path, tmp_path: Path
+    extract: Callable[..., Done], start: Callable[..., subprocess.Popen[str]], table: Path, tmp_path: Path
 ) -> None:
     undisturbed = extract(table, tmp_path / "undisturbed", "--num-proc", "2")
     assert undisturbed.returncode == 1
@@ -126,16 +126,20 @@ def test_killed_runs_lose_nothing_repeat_nothing_and_leave_nobody_behind(
 
 
 def test_ctrl_c_stops_at_once_without_a_traceback(
-    start: Callable[[Path], subprocess.Popen[str]], tmp_path: Path
+    start: Callable[..., subprocess.Popen[str]], clip_paths: dict[str, Path], tmp_path: Path
 ) -> None:
-    process = start(tmp_path / "out")
+    # A short clip to begin with, and then more than can be done before the signal comes.
+    rows = [f"{index}\t{clip_paths['wave']}\t0\t{60 if index else 4}" for index in range(20)]
+    table = tmp_path / "clips.tsv"
+    table.write_text("\n".join(["clip_id\tpath\tbegin\tend", *rows]) + "\n")
+    process = start(tmp_path / "out", table)
     wait_for(1, tmp_path / "out", process)
     workers = psutil.Process(process.pid).children(recursive=True)
     # As a terminal does, to all of them.
     for pid in (*(worker.pid for worker in workers), process.pid):
         os.kill(pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert stderr.strip().splitlines()[-1] == "extract.py: interrupted. The same command goes on from here."
     assert len(finished(tmp_path / "out")) >= 1
