@@ -120,7 +120,7 @@ def export_graph(
     import onnx
 
     original = model.dtype
-    model = model.to(torch.float16 if precision == "fp16" else torch.float32)
+    model = model.half() if precision == "fp16" else model.float()
     try:
         batch, frames = torch.export.Dim("batch"), torch.export.Dim("frames")
         program = torch.onnx.export(
@@ -149,7 +149,7 @@ def export_graph(
             raise ExportError("The exporter gave no program. Use torch 2.6 or newer.")
         graph = program.model_proto  # before the weights, which it reads here, change their type again
     finally:
-        model.to(original)
+        model.to(dtype=original)
     _strip(graph.graph)
     for function in graph.functions:
         _strip(function)
@@ -172,7 +172,7 @@ def _describe(
     graph: "onnx.ModelProto", model: SLRForSignClassification, processor: KeypointProcessor, precision: Precision
 ) -> None:
     """Writes the metadata; what was there before goes."""
-    id2label = model.config.id2label or {}
+    id2label: Any = model.config.id2label or {}
     del graph.metadata_props[:]
     facts = {
         "format": FORMAT,

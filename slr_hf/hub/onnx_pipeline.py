@@ -114,7 +114,7 @@ class OnnxSignRecognitionPipeline(SignRecognitionPipeline):
             ValueError: If it was not written by this package.
         """
         path = Path(model) / FILES["fp32"] if Path(model).is_dir() else Path(model)
-        recognizer = OnnxRecognizer(path, threads, providers)
+        recognizer: Any = OnnxRecognizer(path, threads, providers)
         return cls(model=recognizer, feature_extractor=recognizer.processor, device="cpu", **kwargs)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
