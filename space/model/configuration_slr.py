@@ -96,7 +96,7 @@ class SLRConfig(PreTrainedConfig):
     num_channels: int = 4
     motion_scale: float | int = 5.0
     patch_width: int = 64
-    patch_attention_heads: int = 4
+    patch_attention_heads: int = 2
     hidden_size: int = 512
     intermediate_size: int = 1024
     num_attention_heads: int = 8

@@ -164,6 +164,15 @@ class Landmarks:
             taken[:, missing] = np.nan
         return taken
 
+    def at(self, index: int, points: Sequence[int]) -> np.ndarray:
+        """Returns the coordinates of `points` in one frame: `(len(points), 3)`; see `take`.
+
+        Args:
+            index: The frame's place in the clip.
+            points: Holistic indices.
+        """
+        return replace(self, coordinates=self.coordinates[index : index + 1]).take(points)[0]
+
     def select(self, points: Sequence[int]) -> "Landmarks":
         """Returns the landmarks with `points` as the columns; see `take`."""
         return replace(self, coordinates=self.take(points), points=tuple(points))
