@@ -20,9 +20,7 @@ def main() -> int:
     parser.add_argument(
         "--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation; plots beside it"
     )
-    parser.add_argument(
-        "--dataset", required=True, nargs="+", metavar="DATASET", help="what it learned from: .npz files, SLOVO's folder"
-    )
+    parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="what it learned from")
     parser.add_argument("--num-glosses", type=int, metavar="N", help="SLOVO: its first N glosses, and no_event")
     parser.add_argument("--vocabulary", metavar="NAME", help="the vocabulary it was trained with")
     parser.add_argument("--name", required=True, help="the model's name")

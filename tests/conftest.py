@@ -1,30 +1,26 @@
 """Fixtures and settings of all tests."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-#: Whether this is a worker of pytest-xdist, beside others.
-IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
-
-# Removed when the process ends. Of its own, so that no worker finds another's remote code half written, and no run what
-# an older one has left.
-HF_HOME = tempfile.TemporaryDirectory(prefix="slr_hf-tests-", ignore_cleanup_errors=True)
-
 # Read when the libraries are imported, so they come before everything else: no test touches the network.
 os.environ.update(
     {
-        "HF_HOME": HF_HOME.name,
+        # Of its own, so that no worker of pytest-xdist finds another's remote code half written, and no run what an
+        # older one has left.
+        "HF_HOME": tempfile.mkdtemp(prefix="slr_hf-tests-"),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "TOKENIZERS_PARALLELISM": "false",
+        # Of the processes that tests start: workers are not to fight for cores.
+        **({"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {}),
     }
 )
-if IS_WORKER:
-    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start: workers are not to fight for cores
 
 import pytest
 import torch
@@ -37,12 +33,16 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-pytest_plugins = ["fixtures_export", "fixtures_extraction", "fixtures_hub", "fixtures_slovo"]
+pytest_plugins = ["fixtures_export", "fixtures_extraction", "fixtures_hub", "fixtures_slovo", "fixtures_documents"]
 
 
 def pytest_configure() -> None:
     # One thread: the same sums on every machine, and no fight for cores with MediaPipe's own threads.
     torch.set_num_threads(1)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def repository() -> Path:
 def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
     """Makes a folder once for all workers: the first one to ask makes it, the others wait and find it made."""
     own = tmp_path_factory.getbasetemp()
-    shared = own.parent if IS_WORKER else own  # a worker's folder lies in that of the run
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # a worker's folder lies in that of the run
 
     def make_folder(name: str, make: Callable[[Path], object]) -> Path:
         folder = shared / f"once-{name}"
