@@ -250,6 +250,26 @@ def test_what_the_documents_publish_is_on_the_hub(module_hub: Hub) -> None:
     assert all(repository.messages for repository in module_hub.repositories.values())
 
 
+@pytest.mark.integration
+def test_the_card_of_a_dataset_that_a_document_publishes_works(
+    reader: Callable[[str], Path], module_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The template `dataset_card.md` as it is rendered, after the blocks of docs/own_signs.md have run."""
+    machine = reader("docs/own_signs.md")
+    card = machine / "outputs/my-signs/README.md"
+    if not card.is_file():
+        pytest.skip("needs the blocks of docs/own_signs.md to have run")
+    monkeypatch.chdir(machine)
+    typed_by_the_reader, python = read_blocks(card, "dataset_card.md")
+    (command,) = typed_by_the_reader.commands
+    words = shlex.split(command.removeprefix("python "))
+    for entry in fits(SHORTENED, command):
+        words += shlex.split(SHORTENED[entry])
+    run_script(words, module_hub, tmp_path)
+    (tmp_path / "block.py").write_text(python.code, encoding="utf-8")
+    run_script([str(tmp_path / "block.py")], module_hub, tmp_path)
+
+
 @pytest.mark.parametrize("table", [NOT_TYPED, ONLY_PARSED, SHORTENED, ON_THE_HUB], ids=lambda table: next(iter(table)))
 def test_no_exception_is_left_over(table: "dict[str, str] | tuple[str, ...]") -> None:
     used = {entry for _, command in COMMANDS for entry in fits(table, command)}
