@@ -103,8 +103,8 @@ def benchmark_processor(frames: int, batch_size: int, runs: int) -> dict[str, An
     }
 
 
-def main() -> None:
-    """Runs the command."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, nargs="+", default=["tiny", "base"], help="sizes of the model")
     parser.add_argument("--frames", type=int, default=50, help="frames of a clip")
@@ -112,7 +112,12 @@ def main() -> None:
     parser.add_argument("--num-labels", type=int, default=1001, help="glosses")
     parser.add_argument("--runs", type=int, default=20, help="measured runs")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch")
-    args = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command."""
+    args = parse_arguments(arguments)
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
     results = [benchmark_forward(size, args.frames, args.batch_size, args.num_labels, args.runs) for size in args.size]

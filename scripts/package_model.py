@@ -1,7 +1,9 @@
 """Packages a trained model as the folder that is published: weights, code, records and card.
 
-python scripts/package_model.py --model runs/demo/ft2/best --metrics runs/demo/evaluation/metrics.json \
+    python scripts/package_model.py --model runs/demo/ft2/best --metrics runs/demo/evaluation/metrics.json \
         --dataset ksl13.npz asl33.npz asl11.npz --vocabulary demo --name "slr_hf demo" --output space/model
+
+A dataset is what scripts/train.py takes. The exit code is 2 where a folder or file cannot be used.
 """
 
 import argparse
@@ -10,8 +12,8 @@ import sys
 from pathlib import Path
 
 
-def main() -> int:
-    """Runs the command."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
     description, _, details = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -28,8 +30,14 @@ def main() -> int:
     parser.add_argument("--held-out", default="", metavar="TEXT", help="one sentence on which clips were held out")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
 
+
+def main(arguments: list[str] | None = None) -> int:
+    """Packages; returns the exit code."""
+    options = parse_arguments(arguments)
+
+    # Imported here, so that --help and a mistyped flag are answered at once.
     from slr_hf.data import OpeningOptions, get_vocabulary, join_splits, open_dataset, read_column
     from slr_hf.hub.packaging import glosses_by_language, package_model
 
@@ -57,7 +65,7 @@ def main() -> int:
     except (OSError, ValueError) as error:
         if options.debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"package_model.py: {error}", file=sys.stderr)
         return 2
     print(options.output)
     return 0
