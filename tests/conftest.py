@@ -1,21 +1,30 @@
 """Fixtures and settings of all tests."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 # Read when the libraries are imported, so they come before everything else: no test touches the network.
 os.environ.update(
     {
+        # Of its own, so that no worker of pytest-xdist finds another's remote code half written, and no run what an
+        # older one has left.
+        "HF_HOME": tempfile.mkdtemp(prefix="slr_hf-tests-"),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "TOKENIZERS_PARALLELISM": "false",
+        # Of the processes that tests start: workers are not to fight for cores.
+        **({"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {}),
     }
 )
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +33,7 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-pytest_plugins = ["fixtures_export", "fixtures_extraction", "fixtures_hub", "fixtures_slovo"]
+pytest_plugins = ["fixtures_export", "fixtures_extraction", "fixtures_hub", "fixtures_slovo", "fixtures_documents"]
 
 
 def pytest_configure() -> None:
@@ -32,10 +41,32 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)
 
 
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root folder of the repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Makes a folder once for all workers: the first one to ask makes it, the others wait and find it made."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # a worker's folder lies in that of the run
+
+    def make_folder(name: str, make: Callable[[Path], object]) -> Path:
+        folder = shared / f"once-{name}"
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                unfinished = Path(tempfile.mkdtemp(dir=own))
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make_folder
 
 
 @pytest.fixture(scope="session")

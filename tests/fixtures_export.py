@@ -46,20 +46,24 @@ def small_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported(small_model_dir: Path) -> "onnx.ModelProto":
-    """The small model as an fp32 graph."""
+def exported_file(small_model_dir: Path, make_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The small model as an exported file in fp32, alone in its folder."""
     pytest.importorskip("onnxscript")
     from slr_hf.hub.export import export_graph, load_model
 
-    return export_graph(*load_model(small_model_dir))
+    def export(folder: Path) -> None:
+        graph = export_graph(*load_model(small_model_dir))
+        (folder / "model.onnx").write_bytes(graph.SerializeToString())
+
+    return make_once("exported", export) / "model.onnx"
 
 
 @pytest.fixture(scope="session")
-def exported_file(exported: "onnx.ModelProto", tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small model as an exported file."""
-    path = tmp_path_factory.mktemp("exported") / "model.onnx"
-    path.write_bytes(exported.SerializeToString())
-    return path
+def exported(exported_file: Path) -> "onnx.ModelProto":
+    """The graph of the exported file."""
+    import onnx
+
+    return onnx.load(exported_file)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from slr_hf.model.extraction_slr import HolisticExtractor
 from slr_hf.model.landmarker_slr import cached_landmarker, check_bundle
@@ -27,7 +28,9 @@ CLIPS = {
 @pytest.fixture(scope="session")
 def landmarker_path(repository: Path) -> Path:
     """The bundle of landmark models in the cache; it is built where it is missing."""
-    subprocess.run([sys.executable, repository / "scripts" / "build_landmarker.py"], check=True, timeout=300)
+    cached_landmarker().parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{cached_landmarker()}.lock"):  # one worker builds it, the others wait
+        subprocess.run([sys.executable, repository / "scripts" / "build_landmarker.py"], check=True, timeout=300)
     check_bundle(cached_landmarker())
     return cached_landmarker()
 

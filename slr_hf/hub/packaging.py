@@ -22,11 +22,17 @@ def glosses_by_language(dataset: Dataset) -> dict[str, list[str]]:
     """Lists which glosses of a dataset are signed in which language.
 
     Args:
-        dataset: Clips of `load_landmark_arrays`, whose sources are known; see `SOURCES`.
+        dataset: Clips of `open_dataset`, whose sources are known; see `SOURCES`.
 
     Returns:
         Sorted glosses by the language's name. A gloss may be in more than one.
+
+    Raises:
+        ValueError: If a source is unknown.
     """
+    unknown = sorted(set(read_column(dataset, "source").tolist()) - SOURCES.keys())
+    if unknown:
+        raise ValueError(f"Nothing is known of the data {unknown}. Describe it in slr_hf/data/sources.py.")
     names = dataset.features["label"].names
     found: dict[str, set[str]] = {}
     for source, label in set(

@@ -1,5 +1,6 @@
 """The trainer: `transformers.Trainer` with augmentations, the recipe's loss and its schedule."""
 
+import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from datasets import Dataset
+from huggingface_hub import HfApi
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -22,8 +24,9 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
-from transformers.trainer_utils import EvalLoopOutput
-from transformers.utils import is_torch_bf16_gpu_available
+from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalLoopOutput, HubStrategy, SaveStrategy
+from transformers.utils import PushInProgress, is_torch_bf16_gpu_available
 
 from slr_hf.data.collation import KeypointCollator
 from slr_hf.data.preparation import sort_by_length
@@ -31,7 +34,7 @@ from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassifica
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations import Layout, PartDropout
-from slr_hf.training.averaging import WeightAverage
+from slr_hf.training.averaging import TRAINED_WEIGHTS, WeightAverage
 from slr_hf.training.losses import soft_targets
 from slr_hf.training.metrics import cross_entropy, mean_class_accuracy, top_k_accuracy
 from slr_hf.training.recipes.recipe import LAYER_GROUPS, Recipe
@@ -39,6 +42,9 @@ from slr_hf.training.schedules import Plateau
 
 #: What is measured on each split; `loss` is cross entropy.
 METRICS = ("loss", "accuracy", "top5_accuracy", "mean_class_accuracy")
+
+#: Files of a checkpoint that only resuming needs, as patterns.
+_RESUMING = ("*.pt", "*.pth", "*.bin", "trainer_state.json", TRAINED_WEIGHTS)
 
 #: Clips of a batch without gradients, which takes little memory.
 _EVALUATION_BATCH = 256
@@ -274,18 +280,57 @@ class SignTrainer(Trainer):
         with nullcontext() if self.average is None else self.average.applied():
             super().save_model(*args, **kwargs)
 
-    # A checkpoint brings all its code, so that with `push_to_hub` the repository loads as a pipeline at any time.
+    # A checkpoint brings all its code, so that with `push_to_hub` the repository loads as a pipeline at any time. What
+    # is published holds no pickle: it would run code where it is loaded.
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         if self.args.should_save:
             self._save_code(output_dir or self.args.output_dir)
         super()._save(output_dir, state_dict)
+        if self.args.should_save:
+            # A pickle that nothing reads, resuming neither; the recipe lies beside the checkpoint as JSON.
+            Path(str(output_dir or self.args.output_dir), TRAINING_ARGS_NAME).unlink(missing_ok=True)
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        # Trainer copies weights and configuration alone into the folder that it uploads.
-        if self.is_world_process_zero():
-            self._save_code(self.args.output_dir)
-        super()._push_from_checkpoint(checkpoint_folder)
+        """Uploads a checkpoint while training goes on, as `hub_strategy` asks.
+
+        In the place of Trainer's own method, which would pickle its arguments into what it uploads, and leave out code.
+        The strategies `checkpoint` and `all_checkpoints` ask for the files to resume from too; among those are pickles.
+        """
+        strategy = HubStrategy(self.args.hub_strategy)
+        if not self.is_world_process_zero() or strategy is HubStrategy.END:
+            return
+        busy = self.push_in_progress is not None and not self.push_in_progress.is_done()
+        if busy and not self.args.hub_always_push:
+            return
+        self.callback_handler.on_push_begin(self.args, self.state, self.control)
+        # Copied, because the checkpoint may be deleted before it is uploaded.
+        output = str(self.args.output_dir)
+        shutil.copytree(checkpoint_folder, output, ignore=shutil.ignore_patterns(*_RESUMING), dirs_exist_ok=True)
+        by_steps = self.args.save_strategy == SaveStrategy.STEPS
+        place = f"step {self.state.global_step}" if by_steps else f"epoch {int(self.state.epoch or 0)}"
+        message = f"Training in progress, {place}"
+        uploads = [self._upload(output, message, ignore_patterns=["_*", f"{PREFIX_CHECKPOINT_DIR}-*", *_RESUMING])]
+        if strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
+            name = "last-checkpoint" if strategy is HubStrategy.CHECKPOINT else Path(checkpoint_folder).name
+            uploads.append(self._upload(checkpoint_folder, f"{message}, checkpoint", path_in_repo=name))
+        if busy and self.push_in_progress is not None:
+            self.push_in_progress.jobs.extend(uploads)
+        else:
+            # Trainer states other types than those it uses.
+            self.push_in_progress = cast(Any, PushInProgress(cast(Any, uploads)))
+
+    def _upload(self, folder: str, message: str, **arguments: Any) -> Any:
+        """Uploads a folder in the background."""
+        return HfApi(library_name="slr_hf").upload_folder(
+            repo_id=str(self.hub_model_id),
+            folder_path=folder,
+            commit_message=message,
+            token=self.args.hub_token,
+            revision=self.args.hub_revision,
+            run_as_future=True,
+            **arguments,
+        )
 
     def _save_code(self, folder: str | None) -> None:
         SignRecognitionPipeline.save_code(cast(SLRForSignClassification, self.model), str(folder))

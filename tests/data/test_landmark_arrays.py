@@ -136,6 +136,7 @@ def test_no_file_is_refused() -> None:
         load_landmark_arrays([])
 
 
+@pytest.mark.alone
 @pytest.mark.integration
 def test_ksl13_loads_in_a_couple_of_seconds(data_dir: Path) -> None:
     start = time.perf_counter()

@@ -71,6 +71,7 @@ def test_clips_on_disk_are_prepared_once(
     np.testing.assert_array_equal(first[1]["keypoints"], second[1]["keypoints"])
 
 
+@pytest.mark.alone
 @pytest.mark.integration
 def test_reading_is_no_bottleneck_of_training(data_dir: Path, processor: KeypointProcessor) -> None:
     prepared = prepare_dataset(load_landmark_arrays(data_dir / "asl11.npz"), processor)

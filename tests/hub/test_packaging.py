@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from datasets import Dataset
 
 from slr_hf.data import load_landmark_arrays
 from slr_hf.data.sources import SOURCES
@@ -109,6 +110,9 @@ def test_data_without_a_known_licence_is_refused(trained, tmp_path):
     with pytest.raises(ValueError, match=r"my_signs.*sources\.py"):
         package(trained, tmp_path / "published", sources=["my_signs"])
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    own = Dataset.from_dict({"source": ["my_signs"], "label": [0]})
+    with pytest.raises(ValueError, match=r"my_signs.*sources\.py"):
+        glosses_by_language(own)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

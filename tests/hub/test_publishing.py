@@ -344,6 +344,10 @@ def test_what_the_sender_of_large_files_cannot_do_is_an_error_like_others(hub: H
     assert "Uploading the model user/name failed: " in message
     assert message.endswith("Nothing of the model user/name was published.")
     assert not hub.repositories
+    # Without it, the client sends large files as LFS objects. It does so only where it is told to.
+    assert publish(HF_HUB_DISABLE_XET="1").returncode == 0
+    assert hub.asked["batch"] == 1
+    assert hub.asked["upload"] > 0
 
 
 def test_a_card_that_the_hub_finds_wrong_is_an_error_that_says_why(hub: Hub, publish: Publish):

@@ -57,6 +57,10 @@ arguments = replace(
 trainer = SignTrainer(model, recipe, processor, arguments, data, data)
 trainer.train()
 trainer.push_to_hub()
+arguments = replace(
+    arguments, hub_model_id="user/resumable", hub_strategy="checkpoint", output_dir=f"{folder}/resumable"
+)
+SignTrainer(model, recipe, processor, arguments, data, data).train()
 """
 
 #: Loads all of it where slr_hf is not installed.
@@ -129,6 +133,15 @@ def test_a_training_pushes_what_loads_as_a_pipeline_after_every_epoch(pushed: Hu
     assert first >= {*WEIGHTS, "preprocessor_config.json", *CODE}
     assert last >= {*first, "README.md"}
     assert "sign-language-recognition" in json.loads(repository.files["config.json"])["custom_pipelines"]
+    assert last <= {GIT, *WEIGHTS, "preprocessor_config.json", *CODE, "README.md", "recipe.json"}  # no pickle
+
+
+def test_a_training_can_push_what_to_resume_from_too(pushed: Hub) -> None:
+    repository = pushed.repositories["model", "user/resumable"]
+    assert repository.messages[:2] == ["Training in progress, epoch 1", "Training in progress, epoch 1, checkpoint"]
+    inside = {name.removeprefix("last-checkpoint/") for name in repository.files if name.startswith("last-checkpoint/")}
+    assert inside >= {*WEIGHTS, *CODE, "optimizer.pt", "scheduler.pt", "trainer_state.json"}
+    assert "training_args.bin" not in inside
 
 
 def test_a_stranger_loads_all_of_it(pushed: Hub, tmp_path: Path) -> None:
