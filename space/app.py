@@ -10,146 +10,123 @@ import argparse
 import html
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from texts import LANGUAGES, TEXTS
+import limits
+from answer import NO_SIGN, confidence_word, show_message, show_moments, show_outcome, texts_of
+from gradio.utils import get_upload_folder
+from recognition import Outcome, Refused, recognize
+from texts import LANGUAGES
+from visitors import VisitorFiles
 
-logger = logging.getLogger(__name__)
-
-LONGEST_SECONDS = 15
-LARGEST_MEGABYTES = 100
-NUM_ANSWERS = 5
-#: The gloss of clips without a sign.
-NO_SIGN = "no_event"
-#: Uploaded videos are deleted, in seconds: how often that is looked at, and the age they may reach.
-DELETE_CACHE = (600, 1800)
-#: The least confidence at which the page says so.
-CONFIDENCE_WORDS = ((0.9, "sure"), (0.7, "fairly_sure"), (0.4, "unsure"), (0.0, "guessing"))
+FOLDER = Path(__file__).parent
 
 #: System fonts, so that no visitor's browser asks another server for them, and stronger contrasts than Gradio's own.
-THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["system-ui", "sans-serif"]).set(
+THEME = gr.themes.Soft(
+    primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+).set(
     block_border_width="1px",
     block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
     block_label_text_color="*primary_700",
+    block_label_text_color_dark="white",
+    block_label_background_fill_dark="*primary_700",
     body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
     button_primary_background_fill="*primary_600",
+    button_primary_background_fill_dark="*primary_700",
     button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_hover_dark="*primary_800",
+    button_primary_text_color="white",
     checkbox_border_color="*neutral_500",
     checkbox_label_background_fill_selected="*primary_600",
     checkbox_label_border_width="1px",
     checkbox_label_shadow="none",
 )
-CSS = """
-.gradio-container { width: 100%; max-width: 1080px !important; margin: 0 auto !important; }
-#header { align-items: center; }
-#header > :first-child { flex: 1 1 16rem; }
-#language { flex: none; width: auto; overflow: visible !important; }
-#message { min-height: 5rem; }
-#message .progress-text { display: none; } /* Gradio writes the frame count over the bar. */
-#message p { margin: 0 0 .5rem; padding: .75rem 1rem; font-size: var(--text-lg);
-  border-left: 4px solid var(--color-accent); background: var(--block-background-fill); }
-#message .problem { border-left-color: #b91c1c; }
-#vocabulary ul { columns: 9rem; margin: 0; padding-left: 1.25rem; }
-#vocabulary li { break-inside: avoid; }
-"""
 
 #: Run in the browser: the first finds the language of the browser among those of the page, the second tells screen
-#: readers which one is shown.
+#: readers which one is shown, the third brings the answer into view, which on a phone is below the button.
 BROWSER_LANGUAGE = f"() => {list(LANGUAGES)}.find(language => navigator.language.startsWith(language)) ?? 'en'"
 SET_LANGUAGE = "language => { document.documentElement.lang = language; return language; }"
+SHOW_STEPS = "(...inputs) => { document.querySelector('#step').scrollIntoView({ block: 'nearest' }); return inputs; }"
 
 
-def texts_of(language: str, count: int = 0) -> dict[str, str]:
-    """The texts in a language, English where there is no such language, with the limits and `count` filled in."""
-    texts = TEXTS.get(language, TEXTS["en"])
-    values = {"seconds": LONGEST_SECONDS, "megabytes": LARGEST_MEGABYTES, "count": count}
-    return {key: text.format(**values) for key, text in texts.items()}
-
-
-def duration(video: str | Path) -> float:
-    """The length of a video in seconds, from the times of its packets: browsers record without a length in the header.
-
-    Raises:
-        ValueError: If it is no video, or one without frames.
-    """
-    import av
-
-    try:
-        with av.open(str(video)) as container:
-            if not container.streams.video:
-                raise ValueError(f"{video} holds no video stream.")
-            stream = container.streams.video[0]
-            times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
-    except av.error.FFmpegError as error:
-        raise ValueError(f"{video} cannot be read: {error}") from error
-    if not times or stream.time_base is None:
-        raise ValueError(f"{video} holds no frames.")
-    return float((max(times) - min(times)) * stream.time_base)
-
-
-def show_message(*lines: str, problem: bool = False) -> str:
-    """Lines of text as HTML which screen readers announce when it appears."""
-    role, style = ("alert", "problem") if problem else ("status", "note")
-    return f'<div role="{role}">' + "".join(f'<p class="{style}">{html.escape(line)}</p>' for line in lines) + "</div>"
-
-
-def recognize_with(recognizer: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def answer_page(
+    recognizer: Callable[..., dict[str, Any]], files: VisitorFiles
+) -> Callable[..., Generator[tuple[Outcome | None, str], None, None]]:
     """Makes the handler of the button.
+
+    Args:
+        recognizer: A `SignRecognitionPipeline`.
+        files: The files of the visitors.
+    """
+
+    def handle(
+        video: str | None, mirror: bool, language: str, request: gr.Request, progress: gr.Progress = gr.Progress()
+    ) -> Generator[tuple[Outcome | None, str], None, None]:
+        """Yields what is known so far, and the step that comes now as HTML."""
+        texts, outcome = texts_of(language), None
+        visitor = str(request.session_hash)
+        files.keep_only(visitor, video)
+
+        def report(step: str, done: int, total: int | None) -> None:
+            progress((done, total), desc=texts[step])
+
+        yield None, show_message(texts["finding"])
+        try:
+            for outcome in recognize(recognizer, video, mirror, report, get_upload_folder()):
+                files.keep_only(visitor, video, outcome.video)
+                yield outcome, "" if outcome.video else show_message(texts["drawing"])
+        except Refused as refused:
+            # An answer stays where only its drawing took too long.
+            yield outcome or Outcome(problem=str(refused)), ""
+
+    return handle
+
+
+def answer_program(recognizer: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Makes the function that programs and language models call.
 
     Args:
         recognizer: A `SignRecognitionPipeline`.
     """
 
-    def recognize(
-        video: str | None, mirror: bool, language: str, progress: gr.Progress = gr.Progress()
-    ) -> dict[str, Any]:
-        """Returns the recognizer's answer, or under `problem` the key of the text that says why there is none."""
-        texts = texts_of(language)
-        if video is None:
-            return {"problem": "no_video"}
+    def recognize_sign(video: str, mirror: bool = False, top_k: int = limits.NUM_ANSWERS) -> dict[str, Any]:
+        """Names the sign in a short video of one sign.
+
+        Args:
+            video: The video file: one sign, up to 15 seconds, with head, shoulders and hands in view.
+            mirror: Swap left and right: for a mirrored video, or a left-handed signer.
+            top_k: How many glosses to answer with, from 1 to 20.
+
+        Returns:
+            predictions (a list of label and score, the best first), confidence (the probability that the first is
+            right), confidence_word (sure, fairly_sure, unsure or guessing) and warnings (why the answer may be poor).
+        """
+        if not 1 <= top_k <= 20:
+            raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.")
         try:
-            if duration(video) > LONGEST_SECONDS:
-                return {"problem": "too_long"}
-            return recognizer(
-                video,
-                top_k=NUM_ANSWERS,
-                mirror=mirror,
-                progress=lambda done, total: progress((done, total), desc=texts["finding"]),
-            )
-        except ValueError:
-            logger.warning("A video could not be read.", exc_info=True)
-            return {"problem": "unreadable"}
+            # The first outcome is the answer; nothing is drawn.
+            steps = recognize(recognizer, video, mirror, lambda *_: None, get_upload_folder(), int(top_k))
+            outcome = next(steps)
+            steps.close()
+        except Refused as refused:
+            raise gr.Error(texts_of("en")[str(refused)]) from refused
+        finally:
+            if video and Path(video).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
+                Path(video).unlink(missing_ok=True)
+        return {
+            "predictions": [{"label": label, "score": score} for label, score in outcome.predictions],
+            "confidence": outcome.confidence,
+            "confidence_word": confidence_word(outcome.confidence),
+            "warnings": list(outcome.warnings),
+        }
 
-    return recognize
-
-
-def show(outcome: dict[str, Any] | None, language: str) -> tuple[gr.Label, str]:
-    """Puts what `recognize` returned into words.
-
-    Args:
-        outcome: Its answer or problem; `None` where there is no answer yet.
-        language: One of `LANGUAGES`.
-
-    Returns:
-        The glosses with their probabilities, and what to know about them, as HTML.
-    """
-    texts, nothing = texts_of(language), gr.Label(value=None, visible=False)
-    if outcome is None:
-        return nothing, ""
-    if "problem" in outcome:
-        return nothing, show_message(texts[outcome["problem"]], problem=True)
-    warnings = [texts.get(warning, warning) for warning in outcome["warnings"]]
-    if "no_hands" in outcome["warnings"]:  # then glosses would be made up
-        return nothing, show_message(*warnings, problem=True)
-    glosses = {
-        texts["no_event"] if prediction["label"] == NO_SIGN else prediction["label"]: prediction["score"]
-        for prediction in outcome["predictions"]
-    }
-    sureness = next(word for least, word in CONFIDENCE_WORDS if outcome["confidence"] >= least)
-    return gr.Label(value=glosses, visible=True), show_message(texts[sureness], *warnings)
+    return recognize_sign
 
 
 def build_demo(recognizer: Callable[..., dict[str, Any]], glosses: list[str]) -> gr.Blocks:
@@ -162,8 +139,10 @@ def build_demo(recognizer: Callable[..., dict[str, Any]], glosses: list[str]) ->
     glosses = sorted((gloss for gloss in glosses if gloss != NO_SIGN), key=str.casefold)
     items = "".join(f"<li>{html.escape(gloss)}</li>" for gloss in glosses)
     texts = texts_of("en", count=len(glosses))
+    examples = sorted(str(path) for path in (FOLDER / "examples").glob("*.mp4"))
+    files = VisitorFiles(get_upload_folder())
 
-    with gr.Blocks(title="Sign language recognition", delete_cache=DELETE_CACHE) as demo:
+    with gr.Blocks(title="Sign language recognition", delete_cache=limits.DELETE_CACHE) as demo:
         outcome = gr.State(None)
         with gr.Row(elem_id="header"):
             title = gr.Markdown(texts["title"])
@@ -176,12 +155,13 @@ def build_demo(recognizer: Callable[..., dict[str, Any]], glosses: list[str]) ->
                 elem_id="language",
             )
         intro = gr.Markdown(texts["intro"])
-        with gr.Row():
-            with gr.Column():
+        with gr.Row(elem_id="main"):
+            with gr.Column(min_width=300):
                 video = gr.Video(
                     label=texts["video"],
                     sources=["upload", "webcam"],
                     height=360,
+                    elem_id="video",
                     # No sound is recorded, so the browser does not ask for the microphone.
                     webcam_options=gr.WebcamOptions(
                         constraints={"video": {"width": {"ideal": 1280}, "height": {"ideal": 720}}, "audio": False}
@@ -189,10 +169,23 @@ def build_demo(recognizer: Callable[..., dict[str, Any]], glosses: list[str]) ->
                 )
                 mirror = gr.Checkbox(label=texts["mirror"], info=texts["mirror_info"])
                 button = gr.Button(texts["recognize"], variant="primary", size="lg")
-            with gr.Column():
-                answer = gr.Label(label=texts["answer"], num_top_classes=NUM_ANSWERS, visible=False)
-                message = gr.HTML(elem_id="message")
-        limits = gr.Markdown(texts["limits"])
+                limits_text = gr.Markdown(texts["limits"])
+                if examples:
+                    gr.Examples(examples, video, label="", elem_id="examples", cache_examples=False)
+            with gr.Column(min_width=300):
+                step = gr.HTML(elem_id="step", padding=False)
+                answer = gr.HTML(show_outcome(None, "en"), elem_id="answer", padding=False)
+                drawn = gr.Video(
+                    label=texts["drawn"],
+                    visible=False,
+                    interactive=False,
+                    autoplay=True,
+                    loop=True,
+                    height=360,
+                    elem_id="drawn",
+                    buttons=[],
+                )
+        moments = gr.HTML(elem_id="moments", padding=False)
         with gr.Accordion(texts["vocabulary"], open=False) as vocabulary:
             gr.HTML(f'<div id="vocabulary"><ul>{items}</ul></div>')
         privacy = gr.Markdown(texts["privacy"])
@@ -204,8 +197,8 @@ def build_demo(recognizer: Callable[..., dict[str, Any]], glosses: list[str]) ->
             (video, {"label": "video"}),
             (mirror, {"label": "mirror", "info": "mirror_info"}),
             (button, {"value": "recognize"}),
-            (answer, {"label": "answer"}),
-            (limits, {"value": "limits"}),
+            (drawn, {"label": "drawn"}),
+            (limits_text, {"value": "limits"}),
             (vocabulary, {"label": "vocabulary"}),
             (privacy, {"value": "privacy"}),
         ]
@@ -214,19 +207,52 @@ def build_demo(recognizer: Callable[..., dict[str, Any]], glosses: list[str]) ->
             texts = texts_of(language, count=len(glosses))
             return [gr.update(**{field: texts[key] for field, key in fields.items()}) for _, fields in translated]
 
+        def show(known: Outcome | None, language: str) -> tuple[str, str, dict[str, Any]]:
+            video = None if known is None else known.video
+            return (
+                show_outcome(known, language),
+                show_moments(known, language),
+                gr.update(value=video, visible=bool(video)),
+            )
+
+        def change(video: str | None, request: gr.Request) -> tuple[None, str]:
+            files.keep_only(str(request.session_hash), video)
+            return None, ""
+
+        def leave(request: gr.Request) -> None:
+            files.leave(str(request.session_hash))
+
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         demo.load(None, outputs=language, js=BROWSER_LANGUAGE, api_visibility="private")
         language.change(translate, language, [component for component, _ in translated], js=SET_LANGUAGE, **quiet)
         button.click(
-            recognize_with(recognizer),
+            answer_page(recognizer, files),
             [video, mirror, language],
-            outcome,
-            show_progress_on=message,
+            [outcome, step],
+            js=SHOW_STEPS,
+            show_progress_on=step,
             api_visibility="private",
+            concurrency_id="recognition",
+            concurrency_limit=limits.AT_A_TIME,
         )
-        video.change(lambda: None, outputs=outcome, **quiet)  # an answer belongs to its video
-        gr.on([outcome.change, language.change], show, [outcome, language], [answer, message], **quiet)
-    return demo.queue(max_size=20)
+        video.change(change, video, [outcome, step], **quiet)  # an answer belongs to its video
+        gr.on([outcome.change, language.change], show, [outcome, language], [answer, moments, drawn], **quiet)
+        demo.unload(leave)
+
+        # For programs: the same by another door, with neither page nor drawing.
+        gr.Button(visible=False).click(
+            answer_program(recognizer),
+            [
+                gr.Video(visible=False, label="video"),
+                gr.Checkbox(visible=False, label="mirror"),
+                gr.Number(limits.NUM_ANSWERS, precision=0, visible=False, label="top_k"),
+            ],
+            gr.JSON(visible=False, label="answer"),
+            api_name="recognize_sign",
+            concurrency_id="recognition",
+            concurrency_limit=limits.AT_A_TIME,
+        )
+    return demo.queue(max_size=limits.QUEUE)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -237,7 +263,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     from transformers import pipeline
 
-    model = os.environ.get("SLR_MODEL", str(Path(__file__).parent / "model"))
+    model = os.environ.get("SLR_MODEL", str(FOLDER / "model"))
     try:
         recognizer = pipeline(model=model, trust_remote_code=True)
     except OSError as error:
@@ -245,14 +271,15 @@ def main(arguments: list[str] | None = None) -> None:
     demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()))
     demo.launch(
         server_port=options.port,
-        max_file_size=f"{LARGEST_MEGABYTES}mb",
+        max_file_size=f"{limits.LARGEST_MEGABYTES}mb",
         # Nobody keeps a history of what people sign.
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
-        footer_links=[],
+        mcp_server=find_spec("mcp") is not None,
+        footer_links=["api"],
         theme=THEME,
-        css=CSS,
+        css_paths=FOLDER / "page.css",
     )
 
 

@@ -169,6 +169,10 @@ class HolisticExtractor:
             found, times = self._detect(upcoming, info, progress)
         return Landmarks(found, fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
 
+    def frames(self, path: str | os.PathLike[str]) -> Generator[TimedFrame, None, None]:
+        """Reads a video as the landmarker sees it, one frame at a time, for example to draw on; see `read_frames`."""
+        return read_frames(path, self.frame_size)
+
     def _shrunk(self, pictures: Iterable[np.ndarray]) -> Generator[TimedFrame, None, None]:
         for picture in pictures:
             _check_frame(picture)

@@ -44,6 +44,9 @@ NOSE = POSE[0]
 LEFT_SHOULDER, RIGHT_SHOULDER = POSE[11], POSE[12]
 LEFT_ELBOW, RIGHT_ELBOW = POSE[13], POSE[14]
 
+#: The wrists as the pose has them, which it estimates where no hand is detected too.
+POSE_WRISTS = (POSE[15], POSE[16])
+
 #: Within a hand: the wrist, and the knuckles whose distance to it gives the hand's size.
 _WRIST, _KNUCKLES = 0, (5, 9, 13, 17)
 
@@ -309,6 +312,7 @@ __all__ = [
     "MIRRORED",
     "NUM_LANDMARKS",
     "POSE",
+    "POSE_WRISTS",
     "RIGHT_HAND",
     "RIGHT_SHOULDER",
     "SKELETON_EDGES",

@@ -13,7 +13,7 @@ from transformers.utils import ModelOutput
 
 from .drawing_slr import draw_skeleton
 from .extraction_slr import HolisticExtractor
-from .landmarks_slr import NUM_LANDMARKS, Landmarks
+from .landmarks_slr import NOSE, NUM_LANDMARKS, POSE_WRISTS, Landmarks
 from .modeling_slr import SLRForSignClassification
 from .processing_slr import KeypointProcessor
 from .streaming_slr import StreamingRecognizer, StreamSettings
@@ -25,10 +25,15 @@ TASK = "sign-language-recognition"
 WARNINGS = {
     "no_hands": "No hand was seen. Keep both hands in view, in good light.",
     "hands_rarely_seen": "Hands were seen in less than half of the frames. Keep them in view, in good light.",
+    "hands_out_of_view": "A hand leaves the picture. Step back until both stay in view.",
+    "head_out_of_view": "The head is not in the picture. Step back until it is.",
     "no_body": "Head and shoulders were not seen. Step back until they are in view.",
     "too_short": "The clip has less than five frames with a hand. Record the whole sign.",
 }
 _FEWEST_FRAMES = 5
+
+#: Share of the frames in which something is out of view before it is told.
+_OUT_OF_VIEW = 0.25
 
 #: Arguments of `push_to_hub` that `save_pretrained` hands on.
 _PUSHING = frozenset(
@@ -219,6 +224,10 @@ class SignRecognitionPipeline(Pipeline):
                 warnings.append("too_short")
         if others and not any(frames.any() for frames in others):
             warnings.append("no_body")
+        if _leave_the_picture(landmarks, (NOSE,)).mean() > _OUT_OF_VIEW:
+            warnings.append("head_out_of_view")
+        if hands and _leave_the_picture(landmarks, POSE_WRISTS).mean() > _OUT_OF_VIEW:
+            warnings.append("hands_out_of_view")
         return warnings
 
     @staticmethod
@@ -244,6 +253,16 @@ class SignRecognitionPipeline(Pipeline):
             **settings: Fields of `StreamSettings`.
         """
         return StreamingRecognizer(self, fps, width, height, points, StreamSettings(**settings))
+
+
+def _leave_the_picture(landmarks: Landmarks, points: tuple[int, ...]) -> np.ndarray:
+    """Tells in which frames one of `points` lies beyond the left, right or upper border: bool `(frames,)`.
+
+    The landmarks of the body are estimated there too. Below the lower border is where hands rest.
+    """
+    places = landmarks.take(points)  # comparisons with NaN are false
+    outside = (places[..., 0] < 0) | (places[..., 0] > 1) | (places[..., 1] < 0)
+    return np.asarray(outside.any(axis=1))
 
 
 __all__ = ["TASK", "WARNINGS", "SignRecognitionPipeline"]

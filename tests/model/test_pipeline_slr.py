@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from slr_hf.model.configuration_slr import SLRConfig
-from slr_hf.model.landmarks_slr import LEFT_HAND, NUM_LANDMARKS, POSE, RIGHT_HAND, Landmarks
+from slr_hf.model.landmarks_slr import (
+    LEFT_HAND,
+    NOSE,
+    NUM_LANDMARKS,
+    POSE,
+    POSE_WRISTS,
+    RIGHT_HAND,
+    Landmarks,
+)
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.pipeline_slr import WARNINGS, SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
@@ -87,6 +95,23 @@ def test_a_list_gives_a_list(recognize):
 def test_poor_clips_are_explained(recognize, lost, seen_frames, warnings):
     assert recognize(clip(lost, seen_frames=seen_frames))["warnings"] == warnings
     assert set(warnings) <= set(WARNINGS)
+
+
+@pytest.mark.parametrize(
+    ("point", "place", "warnings"),
+    [
+        (NOSE, (0.5, -0.1), ["head_out_of_view"]),
+        (NOSE, (1.1, 0.5), ["head_out_of_view"]),
+        (POSE_WRISTS[0], (-0.1, 0.5), ["hands_out_of_view"]),
+        (POSE_WRISTS[1], (0.5, 1.1), []),  # a hand at rest
+    ],
+)
+def test_what_leaves_the_picture_is_told(recognize, point, place, warnings):
+    landmarks = clip(frames=20)
+    landmarks.coordinates[:5, point, :2] = place  # a quarter is not told
+    assert recognize(landmarks)["warnings"] == []
+    landmarks.coordinates[:6, point, :2] = place
+    assert recognize(landmarks)["warnings"] == warnings
 
 
 def test_unknown_arguments_are_refused(recognize):

@@ -1,0 +1,26 @@
+"""What the page takes, and for how long it keeps it. All limits stand here."""
+
+import os
+
+#: The longest video, in seconds.
+LONGEST_SECONDS = 15
+
+#: The largest file, in megabytes.
+LARGEST_MEGABYTES = 100
+
+#: The largest frame, in millions of pixels: 4K and a little more.
+LARGEST_MEGAPIXELS = 9
+
+#: Seconds after which a request is given up.
+LONGEST_ANSWER = 120
+
+#: How many glosses are shown.
+NUM_ANSWERS = 5
+
+#: Requests that are worked on at a time, one a core. More wait, in a queue of this length.
+AT_A_TIME = max(os.cpu_count() or 1, 1)
+QUEUE = 40
+
+#: What is still there when its page is closed is deleted, in seconds: how often that is looked at, and the age it may
+#: reach.
+DELETE_CACHE = (300, 1800)

@@ -1,0 +1,240 @@
+"""One request: from a video to the answer, to the moments that decided it, and to the video with the skeleton drawn."""
+
+import base64
+import io
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import limits
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+#: Into how many moments a clip is cut, to show which of them decided.
+NUM_MOMENTS = 8
+
+#: Height in pixels of the picture of a moment, and of the shorter side of the drawn video.
+MOMENT_HEIGHT, DRAWN_SIZE = 108, 480
+
+#: Mean brightness of all pixels, from 0 to 255, below which a video is too dark.
+DARK = 40
+
+
+class Refused(Exception):  # noqa: N818 - a friendly no, not a fault
+    """There is no answer. Its text is the key of a text of the page."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stretch of the clip.
+
+    Args:
+        begin: Its begin in seconds.
+        end: Its end in seconds.
+        weight: Its share in the answer, from 0 to 1.
+        picture: A frame of its middle, as a `data:` address of a JPEG file; empty until the video was drawn.
+    """
+
+    begin: float
+    end: float
+    weight: float
+    picture: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of a request so far.
+
+    Args:
+        problem: The key of the text that says why there is no answer; empty where there is one.
+        predictions: The best glosses, each with its probability.
+        confidence: The probability that the first of them is right.
+        warnings: Keys of the texts that say why the answer may be poor.
+        moments: The stretches of the clip, and what each counted.
+        video: The file of the video with the skeleton drawn, when it is ready.
+    """
+
+    problem: str = ""
+    predictions: tuple[tuple[str, float], ...] = ()
+    confidence: float = 0.0
+    warnings: tuple[str, ...] = ()
+    moments: tuple[Moment, ...] = field(default=(), repr=False)
+    video: str | None = None
+
+
+#: Called with the key of the step's text, what of it is done, and the total where it is known.
+Progress = Callable[[str, int, int | None], None]
+
+
+def duration(video: str | Path) -> float:
+    """The length of a video in seconds, from the times of its packets: browsers record without a length in the header.
+
+    Raises:
+        Refused: If it is no video, one without frames, or one whose frames are too large.
+    """
+    import av
+
+    try:
+        with av.open(str(video)) as container:
+            if not container.streams.video:
+                raise Refused("unreadable")
+            stream = container.streams.video[0]
+            if stream.width * stream.height > limits.LARGEST_MEGAPIXELS * 1e6:
+                raise Refused("too_large")
+            times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+    except (av.error.FFmpegError, FileNotFoundError) as error:
+        logger.warning("A video could not be read: %s", error)
+        raise Refused("unreadable") from error
+    if not times or stream.time_base is None:
+        raise Refused("unreadable")
+    return float((max(times) - min(times)) * stream.time_base)
+
+
+def recognize(
+    recognizer: Callable[..., dict[str, Any]],
+    video: str | Path | None,
+    mirror: bool,
+    progress: Progress,
+    folder: str | Path,
+    top_k: int = limits.NUM_ANSWERS,
+) -> Generator[Outcome, None, None]:
+    """Answers a video, step by step.
+
+    Args:
+        recognizer: A `SignRecognitionPipeline`.
+        video: The file.
+        mirror: Whether to swap the signer's sides.
+        progress: Told how far the request is.
+        folder: Where to put the drawn video.
+        top_k: How many glosses to answer with.
+
+    Yields:
+        The answer; then the same with the moments' pictures and the drawn video, whose file the caller deletes.
+
+    Raises:
+        Refused: If the video is missing, not readable, or over a limit.
+    """
+    if video is None:
+        raise Refused("no_video")
+    deadline = time.monotonic() + limits.LONGEST_ANSWER
+
+    def report(step: str, done: int, total: int | None) -> None:
+        if time.monotonic() > deadline:
+            raise Refused("too_slow")
+        progress(step, done, total)
+
+    if duration(video) > limits.LONGEST_SECONDS:
+        raise Refused("too_long")
+    pipeline: Any = recognizer
+    try:
+        landmarks = pipeline.extractor(video, progress=lambda done, total: report("finding", done, total))
+        answer = pipeline(landmarks, mirror=mirror, top_k=top_k, explain=True)
+    except ValueError as error:
+        logger.warning("A video could not be recognised.", exc_info=True)
+        raise Refused("unreadable") from error
+    outcome = Outcome(
+        predictions=tuple((prediction["label"], prediction["score"]) for prediction in answer["predictions"]),
+        confidence=answer["confidence"],
+        warnings=tuple(answer["warnings"]),
+        moments=find_moments(answer.get("times", []), answer.get("frame_weights", [])),
+    )
+    yield outcome
+    yield draw(pipeline, Path(video), landmarks, mirror, outcome, report, Path(folder))
+
+
+def find_moments(times: list[float], weights: list[float]) -> tuple[Moment, ...]:
+    """Adds up the weights of frames over equal stretches of the clip.
+
+    Args:
+        times: The time of each frame that counted, in seconds.
+        weights: What it counted.
+    """
+    if not times:
+        return ()
+    step = (times[-1] - times[0]) / max(len(times) - 1, 1)
+    edges = np.linspace(times[0] - step / 2, times[-1] + step / 2, min(NUM_MOMENTS, len(times)) + 1).clip(min=0)
+    places = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, len(edges) - 2)
+    shares = np.bincount(places, weights, minlength=len(edges) - 1)
+    return tuple(
+        Moment(float(begin), float(end), float(share))
+        for begin, end, share in zip(edges[:-1], edges[1:], shares, strict=True)
+    )
+
+
+def draw(
+    pipeline: Any, video: Path, landmarks: Any, mirror: bool, outcome: Outcome, report: Progress, folder: Path
+) -> Outcome:
+    """Draws the skeleton on every frame, and takes a picture of each moment.
+
+    Frames are decoded a second time: held in memory since the first, a clip would take a gigabyte.
+
+    Args:
+        pipeline: A `SignRecognitionPipeline`.
+        video: The file.
+        landmarks: What was found in it.
+        mirror: Whether to show the video mirrored.
+        outcome: What is known so far.
+        report: Told how far the drawing is.
+        folder: Where to put the drawn video.
+
+    Returns:
+        `outcome` with the drawn video, the moments' pictures, and a warning where the video is dark.
+    """
+    import av
+
+    total = landmarks.num_frames
+    fps = Fraction(landmarks.fps or 30).limit_denominator(1000)
+    wanted: dict[int, list[int]] = {}
+    for number, moment in enumerate(outcome.moments):
+        frame = min(int((moment.begin + moment.end) / 2 * fps), total - 1)
+        wanted.setdefault(frame, []).append(number)
+    moments, brightness = list(outcome.moments), 0.0
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(suffix=".mp4", dir=folder, delete=False) as file:
+        drawn_path = Path(file.name)
+    try:
+        with av.open(str(drawn_path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
+            stream: Any = None
+            for index, (_, picture) in enumerate(pipeline.extractor.frames(video)):
+                if index == total:
+                    break
+                report("drawing", index, total)
+                brightness += float(picture[::8, ::8].mean())
+                drawn = pipeline.draw(picture, landmarks, index)
+                if mirror:
+                    drawn = drawn[:, ::-1]
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(drawn), format="rgb24")
+                if stream is None:
+                    stream = output.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "26"})
+                    stream.width, stream.height = _drawn_size(frame.width, frame.height)
+                    stream.pix_fmt = "yuv420p"
+                output.mux(stream.encode(frame.reformat(stream.width, stream.height, "yuv420p")))
+                for number in wanted.get(index, []):
+                    moments[number] = replace(moments[number], picture=_picture(frame))
+            if stream is not None:
+                output.mux(stream.encode())
+    except BaseException:
+        drawn_path.unlink()
+        raise
+    warnings = outcome.warnings if brightness / total >= DARK else (*outcome.warnings, "too_dark")
+    return replace(outcome, video=str(drawn_path), moments=tuple(moments), warnings=warnings)
+
+
+def _drawn_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of the drawn video: even, as its format asks."""
+    scale = min(1.0, DRAWN_SIZE / min(width, height))
+    return max(round(width * scale / 2), 1) * 2, max(round(height * scale / 2), 1) * 2
+
+
+def _picture(frame: Any) -> str:
+    """A small JPEG of a frame, as an address that needs no file."""
+    small = frame.reformat(max(round(frame.width * MOMENT_HEIGHT / frame.height), 1), MOMENT_HEIGHT)
+    buffer = io.BytesIO()
+    small.to_image().save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
