@@ -1,130 +1,136 @@
-"""Measures how fast the model and the processor are, and prints the figures as JSON.
+"""Measures how fast the package is, and prints the figures as JSON.
 
-Times are medians of repeated runs. Machines differ and are noisy, so each time of a model comes with its ratio to plain
+Times are medians of repeated runs. Machines differ and are noisy: a time of the model comes with its ratio to plain
 matrix products of as many floating point operations, measured in turn with it.
 
-    python scripts/benchmark.py --size base --frames 50 --num-labels 1001
+    python scripts/benchmark.py forward batches processor
+    python scripts/benchmark.py training --size base --batch-size 32 --steps 10
+    python scripts/benchmark.py video --video clip.mp4
+    python scripts/benchmark.py slovo --annotations slovo/annotations.csv --material ksl13.npz --output outputs/slovo
 """
 
 import argparse
 import json
-import platform
-import statistics
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-from slr_hf.model.configuration_slr import SIZES, SLRConfig
-from slr_hf.model.landmarks_slr import NUM_LANDMARKS, Landmarks
-from slr_hf.model.modeling_slr import SLRForSignClassification
-from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.model.configuration_slr import SIZES
 
 
-def measure(runs: int, *calls: Callable[[], Any]) -> list[list[float]]:
-    """Times several calls in turn, after one unmeasured run of each.
-
-    Args:
-        runs: Measured runs of each call.
-        *calls: What to time.
-
-    Returns:
-        For each call, its times in seconds.
-    """
-    for call in calls:
-        call()
-    times: list[list[float]] = [[] for _ in calls]
-    for _ in range(runs):
-        for call, measured in zip(calls, times, strict=True):
-            start = time.perf_counter()
-            call()
-            measured.append(time.perf_counter() - start)
-    return times
-
-
-def matrix_products(flops: int, rows: int, width: int = 512) -> Callable[[], None]:
-    """Plain matrix products `(rows, width) x (width, width)` of about `flops` floating point operations."""
-    left, right = torch.randn(rows, width), torch.randn(width, width)
-    repeats = max(round(flops / (2 * rows * width * width)), 1)
-
-    def run() -> None:
-        for _ in range(repeats):
-            left @ right
-
-    return run
-
-
-def benchmark_forward(size: str, frames: int, batch_size: int, num_labels: int, runs: int) -> dict[str, Any]:
-    """Times the classification of a batch of clips without padding."""
-    model = SLRForSignClassification(SLRConfig.from_size(size, num_labels=num_labels)).eval()
-    keypoints = torch.randn(batch_size, frames, model.config.num_points, model.config.num_channels)
-    with torch.inference_mode():
-        with FlopCounterMode(display=False) as counter:
-            model(keypoints)
-        flops = counter.get_total_flops()
-        reference = matrix_products(flops, rows=batch_size * frames)
-        ours, theirs = measure(runs, lambda: model(keypoints), reference)
-    return {
-        "what": "forward",
-        "size": size,
-        "parameters": model.num_parameters(),
-        "frames": frames,
-        "batch_size": batch_size,
-        "num_labels": num_labels,
-        "gflops": round(flops / 1e9, 3),
-        "median_ms": round(statistics.median(ours) * 1e3, 2),
-        "clips_per_second": round(batch_size / statistics.median(ours), 1),
-        "ratio_to_matrix_products": round(
-            statistics.median(a / b for a, b in zip(ours, theirs, strict=True)),
-            2,
-        ),
-    }
-
-
-def benchmark_processor(frames: int, batch_size: int, runs: int) -> dict[str, Any]:
-    """Times the processor on a batch of clips."""
-    processor = KeypointProcessor()
-    generator = np.random.default_rng(0)
-    clips = [
-        Landmarks(generator.random((frames, NUM_LANDMARKS, 3), np.float32), fps=30, width=640, height=480)
-        for _ in range(batch_size)
-    ]
-    (times,) = measure(runs, lambda: processor(clips))
-    median = statistics.median(times)
-    return {
-        "what": "processor",
-        "frames": frames,
-        "batch_size": batch_size,
-        "median_ms": round(median * 1e3, 2),
-        "clips_per_second": round(batch_size / median, 1),
-    }
-
-
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="+", choices=MEASUREMENTS, help="what to measure")
     parser.add_argument("--size", choices=SIZES, nargs="+", default=["tiny", "base"], help="sizes of the model")
-    parser.add_argument("--frames", type=int, default=50, help="frames of a clip")
-    parser.add_argument("--batch-size", type=int, default=1, help="clips in a batch")
-    parser.add_argument("--num-labels", type=int, default=1001, help="glosses")
-    parser.add_argument("--runs", type=int, default=20, help="measured runs")
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
-    return parser.parse_args(arguments)
+    parser.add_argument("--frames", type=int, default=50, help="frames of a clip (default: 50)")
+    parser.add_argument("--batch-size", type=int, default=1, help="clips in a batch (default: 1; training: 32 or more)")
+    parser.add_argument("--clips", type=int, default=512, help="batches: clips of real lengths (default: 512)")
+    parser.add_argument("--num-labels", type=int, default=1001, help="glosses (default: 1001)")
+    parser.add_argument("--runs", type=int, default=20, help="measured runs (default: 20)")
+    parser.add_argument("--steps", type=int, default=20, help="training: measured steps (default: 20)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu"], default="auto", help="training: the device (default: auto)"
+    )
+    parser.add_argument("--model", default="space/model", help="start, video, memory: the model (default: space/model)")
+    parser.add_argument("--video", type=Path, help="video: the clip")
+    parser.add_argument("--seconds", type=int, default=3600, help="memory: length of the longest video (default: 3600)")
+    parser.add_argument("--annotations", type=Path, help="slovo: the annotations.csv of SLOVO")
+    parser.add_argument("--material", type=Path, help="slovo: landmark arrays (.npz) to take movements from")
+    parser.add_argument("--output", type=Path, help="slovo: folder of the set, its cache and the training")
+    parsed = parser.parse_args(arguments)
+    for name, needs in (("video", ["video"]), ("slovo", ["annotations", "material", "output"])):
+        missing = [f"--{option}" for option in needs if getattr(parsed, option) is None]
+        if name in parsed.what and missing:
+            parser.error(f"{name} needs {', '.join(missing)}")
+    return parsed
 
 
-def main(arguments: list[str] | None = None) -> None:
+def _forward(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.forward import benchmark_forward
+
+    for size in options.size:
+        yield benchmark_forward(size, options.frames, options.batch_size, options.num_labels, options.runs)
+
+
+def _batches(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.forward import benchmark_batches
+
+    for size in options.size:
+        yield benchmark_batches(size, options.clips, max(options.batch_size, 32), options.num_labels, options.runs)
+
+
+def _training(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.training import benchmark_training
+
+    for size in options.size:
+        yield benchmark_training(size, max(options.batch_size, 32), options.steps, options.num_labels, options.device)
+
+
+def _processor(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.processing import benchmark_processor
+
+    yield benchmark_processor(options.frames, max(options.batch_size, 32), options.runs)
+
+
+def _start(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.processing import benchmark_start
+
+    yield benchmark_start(options.model, options.runs)
+
+
+def _video(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.processing import benchmark_video
+
+    yield benchmark_video(options.model, options.video, options.runs)
+
+
+def _memory(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.processing import benchmark_memory
+
+    yield benchmark_memory(options.model, options.seconds)
+
+
+def _slovo(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.synthetic_slovo import benchmark_slovo
+
+    yield from benchmark_slovo(
+        options.annotations, options.material, options.output, options.size[0], device=options.device
+    )
+
+
+MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = {
+    "forward": _forward,
+    "batches": _batches,
+    "training": _training,
+    "processor": _processor,
+    "start": _start,
+    "video": _video,
+    "memory": _memory,
+    "slovo": _slovo,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
-    args = parse_arguments(arguments)
+    options = parse(arguments)
+
+    import torch
+
+    from slr_hf.benchmarks.timing import machine
+
     torch.manual_seed(0)
-    torch.set_num_threads(args.threads)
-    results = [benchmark_forward(size, args.frames, args.batch_size, args.num_labels, args.runs) for size in args.size]
-    results.append(benchmark_processor(args.frames, max(args.batch_size, 32), args.runs))
-    machine = {"processor": platform.processor() or platform.machine(), "torch": torch.__version__}
-    print(json.dumps({"machine": {**machine, "threads": args.threads}, "results": results}, indent=2))
+    torch.set_num_threads(options.threads)
+    results = []
+    for what in options.what:
+        for result in MEASUREMENTS[what](options):
+            print(json.dumps(result), file=sys.stderr, flush=True)
+            results.append(result)
+    print(json.dumps({"machine": machine(), "results": results}, indent=2))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -80,7 +80,7 @@ ON_THE_HUB = (r"scripts/publish\.py (?!.*--dry-run)", r"scripts/publish_dataset\
 GIVEN = {
     "StreamingRecognizer(recognize": """
         import numpy as np
-        from slr_hf.live.streaming import StreamingRecognizer
+        from slr_hf.model.streaming_slr import StreamingRecognizer
         recognize = lambda landmarks: {"predictions": [{"label": "yes", "score": 0.9}], "confidence": 0.9}
         frames = np.random.default_rng(0).random((30, 543, 3), np.float32)
     """,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from slr_hf.data.landmark_arrays import load_landmark_arrays, to_landmarks
     from slr_hf.data.landmark_folder import load_extracted
     from slr_hf.data.opening import OpeningOptions, open_dataset, stream_dataset
-    from slr_hf.data.preparation import prepare_dataset, prepare_stream, to_clip
+    from slr_hf.data.preparation import prepare_dataset, prepare_stream, sort_by_length, to_clip
     from slr_hf.data.slovo import hold_out_signers, load_slovo, read_slovo_annotations
     from slr_hf.data.slovo_annotations import read_annotation_file, slovo_glosses
     from slr_hf.data.slovo_json import convert_slovo_json, read_slovo_json
@@ -34,7 +34,7 @@ _MODULES = {
     "landmark_arrays": ["load_landmark_arrays", "to_landmarks"],
     "landmark_folder": ["load_extracted"],
     "opening": ["OpeningOptions", "open_dataset", "stream_dataset"],
-    "preparation": ["prepare_dataset", "prepare_stream", "to_clip"],
+    "preparation": ["prepare_dataset", "prepare_stream", "sort_by_length", "to_clip"],
     "slovo": ["hold_out_signers", "load_slovo", "read_slovo_annotations"],
     "slovo_annotations": ["read_annotation_file", "slovo_glosses"],
     "slovo_json": ["convert_slovo_json", "read_slovo_json"],
@@ -76,6 +76,7 @@ __all__ = [
     "read_slovo_json",
     "sessions",
     "slovo_glosses",
+    "sort_by_length",
     "split",
     "stream_dataset",
     "to_clip",

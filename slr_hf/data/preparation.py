@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 from datasets import Dataset, Features, IterableDataset, List, Value
 
 from slr_hf.data.landmark_arrays import to_landmarks
@@ -97,4 +98,14 @@ def to_clip(row: Mapping[str, Any], processor: KeypointProcessor) -> dict[str, n
     }
 
 
-__all__ = ["prepare_dataset", "prepare_stream", "to_clip"]
+def sort_by_length(prepared: Dataset) -> Dataset:
+    """Orders clips by their number of frames, so that in batches of neighbours little is padding.
+
+    Args:
+        prepared: Clips of `prepare_dataset`, or a part of them.
+    """
+    positions = prepared.with_format("arrow", columns=["positions"])[:]["positions"]
+    return prepared.select(np.argsort(pc.list_value_length(positions).to_numpy(), kind="stable"))
+
+
+__all__ = ["prepare_dataset", "prepare_stream", "sort_by_length", "to_clip"]

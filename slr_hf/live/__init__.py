@@ -1,1 +1,1 @@
-"""Recognition in streams of landmarks: where signs begin and end, and which they are."""
+"""Signs in long videos: where they begin and end, and which they are."""

@@ -27,7 +27,8 @@ SIZES: dict[str, dict[str, Any]] = {
         "num_global_layers": 3,
     },
     "base": {
-        "patch_width": 128,
+        "patch_width": 64,
+        "patch_attention_heads": 2,
         "hidden_size": 512,
         "intermediate_size": 1024,
         "num_attention_heads": 8,
@@ -94,8 +95,8 @@ class SLRConfig(PreTrainedConfig):
     input_size: int = 128
     num_channels: int = 4
     motion_scale: float | int = 5.0
-    patch_width: int = 128
-    patch_attention_heads: int = 4
+    patch_width: int = 64
+    patch_attention_heads: int = 2
     hidden_size: int = 512
     intermediate_size: int = 1024
     num_attention_heads: int = 8

@@ -8,6 +8,7 @@ Source of the numbering: MediaPipe Holistic, Face Mesh, Hands and Pose topologie
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,13 @@ SKELETON_EDGES: dict[str, tuple[tuple[int, int], ...]] = {
 }
 
 
+@lru_cache(maxsize=64)
+def _columns(stored: tuple[int, ...], points: tuple[int, ...]) -> np.ndarray:
+    """The place of each of `points` among those stored, -1 where it is not. Clips of a dataset share it."""
+    place = {point: index for index, point in enumerate(stored)}
+    return np.array([place.get(point, -1) for point in points], np.intp)
+
+
 @dataclass(frozen=True)
 class Landmarks:
     """The landmarks of one clip.
@@ -147,11 +155,23 @@ class Landmarks:
         Returns:
             A new float32 array of shape `(frames, len(points), 3)`.
         """
-        column = {point: index for index, point in enumerate(self.points)}
-        taken = np.full((self.num_frames, len(points), 3), np.nan, np.float32)
-        stored = [index for index, point in enumerate(points) if point in column]
-        taken[:, stored] = self.coordinates[:, [column[points[index]] for index in stored]]
+        columns = _columns(self.points, tuple(points))
+        missing = columns < 0
+        if missing.all():  # there may be no column at all
+            return np.full((self.num_frames, len(columns), 3), np.nan, np.float32)
+        taken = self.coordinates.take(columns, axis=1).astype(np.float32, copy=False)
+        if missing.any():
+            taken[:, missing] = np.nan
         return taken
+
+    def at(self, index: int, points: Sequence[int]) -> np.ndarray:
+        """Returns the coordinates of `points` in one frame: `(len(points), 3)`; see `take`.
+
+        Args:
+            index: The frame's place in the clip.
+            points: Holistic indices.
+        """
+        return replace(self, coordinates=self.coordinates[index : index + 1]).take(points)[0]
 
     def select(self, points: Sequence[int]) -> "Landmarks":
         """Returns the landmarks with `points` as the columns; see `take`."""

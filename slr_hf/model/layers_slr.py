@@ -147,11 +147,11 @@ class Residual(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor, branch: torch.Tensor) -> torch.Tensor:
         """Adds `branch` to `hidden_states`, both `(batch, ..., width)`."""
-        branch = self.dropout(branch) * self.weight
+        branch = self.dropout(branch)
         if self.training and self.drop_path > 0:
             shape = (branch.shape[0],) + (1,) * (branch.dim() - 1)
             branch = branch * (torch.rand(shape, device=branch.device) >= self.drop_path) / (1 - self.drop_path)
-        return hidden_states + branch
+        return torch.addcmul(hidden_states, branch, self.weight)
 
 
 class PatchEmbedding(nn.Module):
@@ -166,15 +166,17 @@ class PatchEmbedding(nn.Module):
     def __init__(self, part: dict[str, Any], channels: int, width: int) -> None:
         super().__init__()
         self.patches: list[list[int]] = part["patches"]
+        self.index: torch.Tensor
         points = max(len(patch) for patch in self.patches)
         self.weight = nn.Parameter(torch.empty(len(self.patches), points * channels, width))
         self.bias = nn.Parameter(torch.empty(len(self.patches), width))
         self.missing = nn.Parameter(torch.empty(len(self.patches), width))
+        self.register_buffer("index", self.make_index(), persistent=False)
 
-    def index(self, device: torch.device | None = None) -> torch.Tensor:
+    def make_index(self) -> torch.Tensor:
         """The point in each place of each patch, `(patches, points)`; one past the last point fills short patches."""
         points, size = sum(map(len, self.patches)), max(map(len, self.patches))
-        return torch.tensor([[*patch, *[points] * (size - len(patch))] for patch in self.patches], device=device)
+        return torch.tensor([[*patch, *[points] * (size - len(patch))] for patch in self.patches])
 
     def forward(self, points: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """Embeds a part.
@@ -186,7 +188,7 @@ class PatchEmbedding(nn.Module):
         Returns:
             `(frames, patches, width)`.
         """
-        patches = F.pad(points, (0, 0, 0, 1))[:, self.index(points.device)].flatten(2)
+        patches = F.pad(points, (0, 0, 0, 1))[:, self.index].flatten(2)
         embedded = torch.einsum("fpc,pcw->fpw", patches, self.weight) + self.bias
         return torch.where(seen[:, None, None], embedded, self.missing)
 
@@ -269,6 +271,12 @@ class KeypointEmbedding(nn.Module):
         self.parts = nn.ModuleList(PartEmbedding(config, part) for part in parts)
         self.cross_modal = nn.ModuleList(CrossModalAttention(config) for _ in self.pairs)
         self.fusion = PartFusion(config)
+        self.part_of_point: torch.Tensor
+        self.register_buffer("part_of_point", self.make_part_of_point(), persistent=False)
+
+    def make_part_of_point(self) -> torch.Tensor:
+        """The index of the part of each point, `(points)`."""
+        return torch.tensor([part for part, size in enumerate(self.sizes) for _ in range(size)])
 
     def motion(self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """First differences in time, a frame; 0 where a part was not seen in both frames.
@@ -289,8 +297,7 @@ class KeypointEmbedding(nn.Module):
     def by_point(self, part_mask: torch.Tensor) -> torch.Tensor:
         """Spreads a mask `(batch, frames, parts)` over the points of each part: `(batch, frames, points, 1)`."""
         # An index, not repeat_interleave, which the exporter to ONNX does not know in this form.
-        part_of_point = [part for part, size in enumerate(self.sizes) for _ in range(size)]
-        return part_mask[..., part_of_point].unsqueeze(-1)
+        return part_mask[..., self.part_of_point].unsqueeze(-1)
 
     def forward(self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Maps keypoints `(batch, frames, points, channels)` to `(batch, frames, hidden_size)`."""
@@ -357,8 +364,16 @@ class TemporalConvolution(nn.Module):
     def forward(self, hidden_states: torch.Tensor, frame_mask: torch.Tensor) -> torch.Tensor:
         """Maps `(batch, frames, hidden_size)` to the same shape; padding counts as zeros, as past the clip's ends."""
         normed = (self.norm(hidden_states) * frame_mask.unsqueeze(-1)).transpose(1, 2)
-        branches = [F.silu(convolve(normed)) for convolve in self.convolutions]
-        return self.residual(hidden_states, self.mix(torch.cat(branches, dim=1).transpose(1, 2)))
+        # As pictures of one row whose channels lie side by side in memory: on processors twice as fast as in one
+        # dimension, and no copy.
+        row = normed.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        branches = [F.silu(self._convolve(row, layer)) for layer in self.convolutions]
+        joined = torch.cat(branches, dim=1).squeeze(2).transpose(1, 2)
+        return self.residual(hidden_states, self.mix(joined))
+
+    @staticmethod
+    def _convolve(row: torch.Tensor, layer: Any) -> torch.Tensor:
+        return F.conv2d(row, layer.weight.unsqueeze(2), layer.bias, padding=(0, layer.padding[0]), groups=layer.groups)
 
 
 class HierarchicalTransformer(nn.Module):

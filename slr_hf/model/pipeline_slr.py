@@ -11,10 +11,12 @@ from transformers import Pipeline
 from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import ModelOutput
 
+from .drawing_slr import draw_skeleton
 from .extraction_slr import HolisticExtractor
-from .landmarks_slr import Landmarks
+from .landmarks_slr import NUM_LANDMARKS, Landmarks
 from .modeling_slr import SLRForSignClassification
 from .processing_slr import KeypointProcessor
+from .streaming_slr import StreamingRecognizer, StreamSettings
 
 #: The pipeline's task, by which `transformers.pipeline` knows it.
 TASK = "sign-language-recognition"
@@ -50,11 +52,14 @@ class SignRecognitionPipeline(Pipeline):
         mirror: Whether to swap the signer's sides: for a selfie camera or a left-handed signer.
         fps: Frames a second of `inputs` given as frames.
         progress: Called with the frames done and their total (or `None`) while landmarks are found.
+        explain: Whether to tell which frames the answer rests on.
 
     It returns, for each clip:
         - predictions: `top_k` times `{"label": gloss, "score": probability}`, the best first.
         - confidence: The probability that the first answer is right.
         - warnings: Keys of `WARNINGS` that say why the answer may be poor.
+        - times, frame_weights: With `explain`, of each frame that the model saw, its time in seconds from the clip's
+          start, and how much it counted; the weights sum to 1. An exported model does not tell them.
 
     Example:
         >>> recognize = SignRecognitionPipeline.from_pretrained("space/model")  # doctest: +SKIP
@@ -137,15 +142,19 @@ class SignRecognitionPipeline(Pipeline):
         mirror: bool | None = None,
         fps: float | None = None,
         progress: Callable[[int, int | None], None] | None = None,
+        explain: bool | None = None,
         **unknown: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         if unknown:
-            raise TypeError(f"Unknown arguments: {', '.join(unknown)}. A call takes top_k, mirror, fps and progress.")
+            raise TypeError(
+                f"Unknown arguments: {', '.join(unknown)}. A call takes top_k, mirror, fps, progress and explain."
+            )
         if top_k is not None and top_k < 1:
             raise ValueError(f"`top_k` must be at least 1, but is {top_k}.")
         preprocess = {"mirror": mirror, "fps": fps, "progress": progress}
         preprocess = {name: value for name, value in preprocess.items() if value is not None}
-        return preprocess, {}, {} if top_k is None else {"top_k": top_k}
+        postprocess = {"top_k": top_k, "explain": explain}
+        return preprocess, {}, {name: value for name, value in postprocess.items() if value is not None}
 
     def preprocess(  # type: ignore[override]
         self,
@@ -162,9 +171,11 @@ class SignRecognitionPipeline(Pipeline):
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> ModelOutput:
         inputs = dict(input_tensors)
         warnings = inputs.pop("warnings")
-        return ModelOutput(outputs=self.model(**inputs), warnings=warnings)
+        return ModelOutput(outputs=self.model(**inputs), warnings=warnings, positions=inputs["positions"])
 
-    def postprocess(self, model_outputs: ModelOutput, top_k: int = 5) -> dict[str, Any]:  # type: ignore[override]
+    def postprocess(  # type: ignore[override]
+        self, model_outputs: ModelOutput, top_k: int = 5, explain: bool = False
+    ) -> dict[str, Any]:
         """Names the best glosses."""
         outputs = model_outputs["outputs"]
         probabilities = outputs["logits"][0].float().softmax(dim=-1)
@@ -178,7 +189,11 @@ class SignRecognitionPipeline(Pipeline):
             {"label": id2label[label], "score": score}
             for label, score in zip(labels.tolist(), scores.tolist(), strict=True)
         ]
-        return {"predictions": predictions, "confidence": confidence, "warnings": model_outputs["warnings"]}
+        answer = {"predictions": predictions, "confidence": confidence, "warnings": model_outputs["warnings"]}
+        if explain and outputs.get("frame_weights") is not None:
+            times = model_outputs["positions"][0].float() / self.feature_extractor.frame_rate
+            answer |= {"times": times.tolist(), "frame_weights": outputs["frame_weights"][0].float().tolist()}
+        return answer
 
     def find_warnings(self, landmarks: Landmarks) -> list[str]:
         """Tells what in the clip may make its answer poor.
@@ -205,6 +220,30 @@ class SignRecognitionPipeline(Pipeline):
         if others and not any(frames.any() for frames in others):
             warnings.append("no_body")
         return warnings
+
+    @staticmethod
+    def draw(picture: np.ndarray, landmarks: Landmarks, index: int) -> np.ndarray:
+        """Draws the landmarks of one frame on its picture; see `draw_skeleton`."""
+        return draw_skeleton(picture, landmarks, index)
+
+    def stream(
+        self,
+        fps: float,
+        width: int,
+        height: int,
+        points: tuple[int, ...] = tuple(range(NUM_LANDMARKS)),
+        **settings: Any,
+    ) -> StreamingRecognizer:
+        """Makes a recognizer of the signs in a stream of landmarks.
+
+        Args:
+            fps: Frames a second of the stream.
+            width: Width of the frames in pixels.
+            height: Height of the frames in pixels.
+            points: Holistic index (0-542) of each column of a frame.
+            **settings: Fields of `StreamSettings`.
+        """
+        return StreamingRecognizer(self, fps, width, height, points, StreamSettings(**settings))
 
 
 __all__ = ["TASK", "WARNINGS", "SignRecognitionPipeline"]

@@ -12,7 +12,7 @@ from datasets import DatasetDict
 from torch import nn
 from transformers import set_seed
 
-from slr_hf.data.preparation import to_clip
+from slr_hf.data.preparation import sort_by_length, to_clip
 from slr_hf.data.splits import read_column
 from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.model.modeling_slr import SLRForSignClassification
@@ -137,7 +137,7 @@ def run_stage(
     metrics: dict[str, Any] = {"epochs": trainer.state.epoch, "best_step": trainer.state.best_global_step}
     for name, dataset in splits.items():
         # Not `evaluate`, which early stopping listens to.
-        measured = trainer.predict(dataset, metric_key_prefix=name).metrics or {}
+        measured = trainer.predict(sort_by_length(dataset), metric_key_prefix=name).metrics or {}
         metrics[name] = {metric: measured[f"{name}_{metric}"] for metric in METRICS}
     trainer.save_state()
     if trainer.is_world_process_zero():

@@ -29,6 +29,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalLoopOutput, Hu
 from transformers.utils import PushInProgress, is_torch_bf16_gpu_available
 
 from slr_hf.data.collation import KeypointCollator
+from slr_hf.data.preparation import sort_by_length
 from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
@@ -73,6 +74,7 @@ def training_arguments(
         dataloader_pin_memory=on_gpu,
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=recipe.batch_size,
+        train_sampling_strategy="group_by_length" if recipe.group_by_length else "random",
         per_device_eval_batch_size=_EVALUATION_BATCH,
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         learning_rate=recipe.learning_rate,
@@ -137,7 +139,8 @@ class SignTrainer(Trainer):
             args=args,
             data_collator=KeypointCollator(processor),
             train_dataset=None if train_dataset is None else _repeated(train_dataset, recipe.repeats),
-            eval_dataset=eval_dataset,
+            # No figure depends on the order.
+            eval_dataset=None if eval_dataset is None else sort_by_length(eval_dataset),
             processing_class=processor,
             compute_loss_func=self.reduce_losses,
             compute_metrics=self.compute_metrics_by_recipe,
@@ -377,7 +380,9 @@ class _WatchSplits(TrainerCallback):
         self.trainer = trainer
         # Evenly spread, so that all sessions and glosses are among them.
         self.splits = {
-            name: split.select(np.linspace(0, len(split) - 1, min(len(split), _CURVE_CLIPS)).round().astype(int))
+            name: sort_by_length(
+                split.select(np.linspace(0, len(split) - 1, min(len(split), _CURVE_CLIPS)).round().astype(int))
+            )
             for name, split in splits.items()
         }
 

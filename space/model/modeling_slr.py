@@ -176,6 +176,9 @@ class SLRPreTrainedModel(PreTrainedModel):
             init.normal_(module.weight, std=module.weight.shape[1] ** -0.5)
             init.normal_(module.bias, std=0.02)
             init.normal_(module.missing, std=0.02)
+            init.copy_(module.index, module.make_index())
+        elif isinstance(module, KeypointEmbedding):
+            init.copy_(module.part_of_point, module.make_part_of_point())
 
 
 class SLRModel(SLRPreTrainedModel):

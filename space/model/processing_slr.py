@@ -223,9 +223,10 @@ class KeypointProcessor(FeatureExtractionMixin):
             clip = self.correct_aspect(clip, landmarks.width, landmarks.height)
         if self.do_normalize:
             clip = self.normalize_to_signer(clip)
-        clip["keypoints"] = np.where(
-            self._by_point(clip["part_mask"]), clip["keypoints"][:, : self.num_points], np.float32(0)
-        )
+        keypoints = np.ascontiguousarray(clip["keypoints"][:, : self.num_points])
+        if not clip["part_mask"].all():
+            keypoints = np.where(self._by_point(clip["part_mask"]), keypoints, np.float32(0))
+        clip["keypoints"] = keypoints
         if self.do_resample and len(clip["positions"]) > self.input_size:
             clip = self.resample(clip)
         return clip
@@ -336,8 +337,9 @@ class KeypointProcessor(FeatureExtractionMixin):
         Returns:
             Boolean array `(frames, parts)`.
         """
-        seen = ~np.isnan(keypoints[..., :2]).any(axis=-1)
-        return np.stack([seen[:, columns].all(axis=1) for columns in self.part_slices], axis=1)
+        missing = np.isnan(keypoints[:, : self.num_points, 0] + keypoints[:, : self.num_points, 1])
+        starts = [columns.start for columns in self.part_slices]
+        return ~np.logical_or.reduceat(missing, starts, axis=1)
 
     def drop_handless_frames(self, clip: Clip) -> Clip:
         """Keeps the frames in which a hand is seen, with their true times; all frames where none has a hand."""
@@ -347,10 +349,12 @@ class KeypointProcessor(FeatureExtractionMixin):
         if not kept.any():
             logger.warning_once("A clip shows no hand in any frame. It is kept whole, but no sign can be read from it.")
             return clip
-        return {name: values[kept] for name, values in clip.items()}
+        return clip if kept.all() else {name: values[kept] for name, values in clip.items()}
 
     def interpolate_gaps(self, clip: Clip) -> Clip:
         """Fills gaps of a part, in time, between the frames on both sides that are at most `max_gap` apart."""
+        if clip["part_mask"].all():
+            return clip
         keypoints, part_mask, positions = clip["keypoints"].copy(), clip["part_mask"].copy(), clip["positions"]
         for index, columns in enumerate(self.part_slices):
             seen = np.flatnonzero(part_mask[:, index])
@@ -469,7 +473,8 @@ class KeypointProcessor(FeatureExtractionMixin):
         """
         if self.mean is None or self.std is None:
             return keypoints
-        return (keypoints - keypoints.new_tensor(self.mean)) / keypoints.new_tensor(self.std)
+        # The difference is a new tensor, so it can be divided in place: a pass over memory less.
+        return (keypoints - keypoints.new_tensor(self.mean)).div_(keypoints.new_tensor(self.std))
 
     # Helpers
 
@@ -479,7 +484,9 @@ class KeypointProcessor(FeatureExtractionMixin):
 
     @staticmethod
     def _place(keypoints: np.ndarray, origin: np.ndarray, unit: float) -> np.ndarray:
-        return (keypoints - np.append(origin, 0).astype(keypoints.dtype)) / keypoints.dtype.type(unit)
+        placed = keypoints - np.append(origin, 0).astype(keypoints.dtype)
+        placed /= keypoints.dtype.type(unit)
+        return placed
 
     @staticmethod
     def _from_array(array: np.ndarray) -> Landmarks:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from datasets import load_from_disk
 
-from slr_hf.data import load_landmark_arrays, prepare_dataset, read_column, to_clip, to_landmarks
+from slr_hf.data import load_landmark_arrays, prepare_dataset, read_column, sort_by_length, to_clip, to_landmarks
 from slr_hf.model.processing_slr import KeypointProcessor
 
 
@@ -33,6 +33,14 @@ def test_clips_of_different_lengths_keep_their_own(
 ) -> None:
     prepared = prepare_dataset(load_landmark_arrays(write_arrays()), processor)
     assert [to_clip(row, processor)["keypoints"].shape for row in prepared] == [(2, 87, 3), (3, 87, 3), (1, 87, 3)]
+
+
+def test_clips_of_a_part_can_be_ordered_by_length(
+    write_arrays: Callable[..., Path], processor: KeypointProcessor
+) -> None:
+    prepared = prepare_dataset(load_landmark_arrays(write_arrays()), processor)  # 2, 3 and 1 frames long
+    assert [len(row["positions"]) for row in sort_by_length(prepared)] == [1, 2, 3]
+    assert read_column(sort_by_length(prepared.select([1, 2])), "clip_id").tolist() == ["b-yes-0", "a-no-0"]
 
 
 def test_what_names_a_clip_stays_and_the_landmarks_go(

@@ -38,7 +38,7 @@ def test_an_unknown_size_names_the_known_ones():
     ("fields", "message"),
     [
         ({"hidden_size": 30}, "hidden_size"),
-        ({"patch_width": 12}, "patch_width"),
+        ({"patch_width": 13}, "patch_width"),
         ({"convolution_kernels": [4]}, "convolution_kernels"),
         ({"pooling_scales": []}, "pooling_scales"),
         ({"drop_path_rate": 1.0}, "drop_path_rate"),

@@ -51,6 +51,25 @@ def test_a_mirrored_clip_with_mirror_gives_the_same_answer(recognize):
     assert mirrored["confidence"] == pytest.approx(plain["confidence"], abs=1e-4)
 
 
+def test_it_tells_which_moments_count_where_asked(recognize):
+    hidden = clip(lost=(LEFT_HAND, RIGHT_HAND), frames=20, seen_frames=8)
+    assert "frame_weights" not in recognize(hidden)
+    answer = recognize(hidden, explain=True)
+    assert answer["times"] == pytest.approx([frame / 30 for frame in range(8)])  # frames without a hand are not seen
+    assert len(answer["frame_weights"]) == 8
+    assert sum(answer["frame_weights"]) == pytest.approx(1, abs=1e-5)
+    assert min(answer["frame_weights"]) >= 0
+
+
+def test_a_stream_is_recognised_as_its_clip_is(recognize):
+    stream = recognize.stream(fps=30, width=640, height=480, confidence=0.0)
+    assert not [sign for frame in clip().coordinates for sign in stream.add(frame)]
+    (sign,) = stream.finish()
+    answer = recognize(clip())
+    assert (sign.gloss, sign.score) == (answer["predictions"][0]["label"], answer["predictions"][0]["score"])
+    assert (sign.begin, sign.end) == pytest.approx((0, 20 / 30))
+
+
 def test_a_list_gives_a_list(recognize):
     answers = recognize([clip(), clip(frames=7)])
     assert [len(answer["predictions"]) for answer in answers] == [3, 3]

@@ -182,6 +182,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_weights_of_an_undisturbed_o
 ) -> None:
     # All that has a state of its own: augmentations, dropout, repeated clips, early stopping, averaged weights.
     random = ["epochs=3", "repeats=4", "average_decay=0.9", "config.hidden_dropout=0.2", "config.layer_drop=0.2"]
+    random += ["group_by_length=true"]
 
     def start(folder: str) -> subprocess.Popen[str]:
         command = [sys.executable, repository / "scripts/train.py", "--dataset", few_clips, "--recipe", "ksl13"]

@@ -40,6 +40,8 @@ class Recipe:
             which the model is measured and saved, is long enough.
         patience: Epochs without a lower validation loss after which the stage stops.
         batch_size: Clips of a batch, on each device.
+        group_by_length: Whether the clips of a batch are of like length, so that little of it is padding. Of clips as
+            SLOVO's, half of a batch of 64 is padding otherwise.
         gradient_accumulation_steps: Batches of an optimizer step.
         learning_rate: Peak learning rate of AdamW.
         layer_rates: Factors on the learning rate for some of `LAYER_GROUPS`; 1 for the others, 0 freezes a group.
@@ -63,6 +65,7 @@ class Recipe:
     repeats: int = 1
     patience: int = 10
     batch_size: int = 64
+    group_by_length: bool = False
     gradient_accumulation_steps: int = 1
     learning_rate: float = 1e-3
     layer_rates: dict[str, float] = field(default_factory=dict)

@@ -19,6 +19,7 @@ IT = Recipe(
     epochs=150,
     patience=25,
     batch_size=64,
+    group_by_length=True,
     learning_rate=5e-4,
     weight_decay=0.1,
     schedule=CyclicLRWithWarmup(warmup=0.05, num_cycles=3, peak_decay=0.6, floor=0.01),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from slr_hf.model.landmarks_slr import (
+from .landmarks_slr import (
     LEFT_HAND,
     LEFT_SHOULDER,
     NUM_LANDMARKS,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slr_hf.live.streaming import NO_EVENT, Segment, StreamingRecognizer, StreamSettings
 from slr_hf.model.landmarks_slr import LEFT_SHOULDER, NUM_LANDMARKS, RIGHT_HAND, RIGHT_SHOULDER, Landmarks
+from slr_hf.model.streaming_slr import NO_EVENT, Segment, StreamingRecognizer, StreamSettings
 
 FPS = 30
 

@@ -1,0 +1,96 @@
+"""How many clips a second the whole training loop takes in, and what of it the data path costs."""
+
+import tempfile
+import time
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import TrainerCallback
+
+from slr_hf.benchmarks.forward import real_lengths
+from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.recipes import get_recipes
+from slr_hf.training.trainer import SignTrainer, training_arguments
+
+#: Steps that are not measured: kernels are chosen and compiled, memory grows.
+_WARM_UP = 5
+
+
+class _Watch(TrainerCallback):
+    """Notes the time after the first steps and at the end."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.times: dict[int, float] = {}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == _WARM_UP or state.global_step == state.max_steps:
+            if torch.cuda.is_available() and self.device != "cpu":
+                torch.cuda.synchronize()
+            self.times[state.global_step] = time.perf_counter()
+
+
+def made_up_clips(processor: KeypointProcessor, clips: int, num_labels: int) -> Dataset:
+    """Prepared clips of real lengths with random keypoints, as `prepare_dataset` gives them."""
+    generator = np.random.default_rng(0)
+    lengths = np.minimum(real_lengths(clips), processor.input_size)
+    columns: dict[str, list[np.ndarray]] = {"keypoints": [], "part_mask": [], "positions": []}
+    for length in lengths:
+        columns["keypoints"].append(generator.standard_normal(length * processor.num_points * 3, np.float32))
+        columns["part_mask"].append(np.ones(length * len(processor.parts), bool))
+        columns["positions"].append(np.arange(length, dtype=np.float32))
+    labels = generator.integers(0, num_labels, clips)
+    return Dataset.from_dict({**columns, "label": labels}).with_format("numpy")
+
+
+def benchmark_training(
+    size: str, batch_size: int, steps: int, num_labels: int, device: str = "auto", recipe: str = "slovo_1000"
+) -> dict[str, Any]:
+    """Trains some steps of the stage `it` by a recipe: loader, augmentations, MixUp, losses and optimizer included.
+
+    Args:
+        size: Size of the model.
+        batch_size: Clips of a step.
+        steps: Measured steps.
+        num_labels: Glosses.
+        device: "cpu", or "auto" for an accelerator where there is one.
+        recipe: The recipe that everything else is taken from.
+    """
+    total = steps + _WARM_UP
+    stage = replace(get_recipes(recipe, ("it",))["it"], size=size, batch_size=batch_size, epochs=1, average_decay=0.0)
+    processor = KeypointProcessor()
+    dataset = made_up_clips(processor, total * batch_size, num_labels)
+    model = SLRForSignClassification(SLRConfig.from_size(size, num_labels=num_labels, **stage.config))
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = training_arguments(stage, folder, validate=False, device=device)
+        arguments = replace(arguments, save_strategy="no", disable_tqdm=True)
+        trainer = SignTrainer(model, stage, processor, arguments, train_dataset=dataset)
+        watch = _Watch(device)
+        trainer.add_callback(watch)
+        trainer.train()
+        start = time.perf_counter()
+        for batch in trainer.get_train_dataloader():
+            cast(dict[str, torch.Tensor], batch)
+        loading = (time.perf_counter() - start) / total
+    step = (watch.times[total] - watch.times[_WARM_UP]) / steps
+    return {
+        "what": "training",
+        "size": size,
+        "recipe": recipe,
+        "batch_size": batch_size,
+        "num_labels": num_labels,
+        "device": str(arguments.device),
+        "bf16": arguments.bf16,
+        "step_ms": round(step * 1e3, 2),
+        "clips_per_second": round(float(batch_size / step), 1),
+        "data_path_ms": round(loading * 1e3, 2),
+        "data_path_clips_per_second": round(batch_size / loading, 1),
+    }
+
+
+__all__ = ["benchmark_training", "made_up_clips"]

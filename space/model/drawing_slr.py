@@ -1,0 +1,70 @@
+"""The skeleton that was found, drawn on the frames of a clip."""
+
+import numpy as np
+
+from .landmarks_slr import SKELETON_EDGES, Landmarks
+
+#: A colour for each group of `SKELETON_EDGES`, RGB. Apart for colour-blind eyes too (Okabe and Ito 2008,
+#: https://jfly.uni-koeln.de/color/).
+COLOURS: dict[str, tuple[int, int, int]] = {
+    "pose": (240, 228, 66),
+    "lips": (204, 121, 167),
+    "left_hand": (86, 180, 233),
+    "right_hand": (230, 159, 0),
+}
+
+#: Lines are drawn on a dark border, so that they are seen on bright and dark clothes.
+_BORDER = (20, 20, 20)
+
+#: Width of a line as a share of the frame's shorter side.
+_LINE = 1 / 160
+
+#: Bits of a pixel's fraction in OpenCV's coordinates.
+_SHIFT = 4
+
+
+def draw_skeleton(picture: np.ndarray, landmarks: Landmarks, index: int) -> np.ndarray:
+    """Draws the landmarks of one frame: body, lips, and both hands with their joints.
+
+    Args:
+        picture: The frame as RGB uint8 `(height, width, 3)`, of any size.
+        landmarks: The clip.
+        index: The frame's place in the clip, from 0.
+
+    Returns:
+        A new picture. What was not detected, or lies far outside of the frame, is left out.
+
+    Raises:
+        IndexError: If the clip has no such frame.
+        ImportError: If OpenCV is not installed.
+    """
+    try:
+        import cv2  # comes with mediapipe
+    except ImportError as error:
+        raise ImportError("Drawing needs OpenCV: pip install opencv-python-headless") from error
+
+    if not 0 <= index < landmarks.num_frames:
+        raise IndexError(f"The clip has {landmarks.num_frames} frames, so there is no frame {index}.")
+    drawn = np.array(picture)
+    height, width = drawn.shape[:2]
+    line = max(round(min(height, width) * _LINE), 1)
+    for group, colour in COLOURS.items():
+        edges = SKELETON_EDGES[group]
+        points = sorted({point for edge in edges for point in edge})
+        places = landmarks.at(index, points)[:, :2] * (width, height)
+        # Far outside, coordinates would not fit OpenCV's integers.
+        near = (np.abs(places) < 10 * max(width, height)).all(axis=1)  # NaN is not
+        pixels = np.round(np.where(near[:, None], places, 0) * 2**_SHIFT).astype(int)
+        place = {point: tuple(pixels[row].tolist()) for row, point in enumerate(points) if near[row]}
+        lines = [(place[first], place[second]) for first, second in edges if first in place and second in place]
+        thickness = line if group != "lips" else max(line // 2, 1)
+        for colour_now, wider in ((_BORDER, 2), (colour, 0)):
+            for start, end in lines:
+                cv2.line(drawn, start, end, colour_now, thickness + wider, cv2.LINE_AA, _SHIFT)
+        if group.endswith("hand"):
+            for centre in place.values():
+                cv2.circle(drawn, centre, line << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
+    return drawn
+
+
+__all__ = ["COLOURS", "draw_skeleton"]

@@ -1,0 +1,18 @@
+from slr_hf.benchmarks.training import benchmark_training, made_up_clips
+from slr_hf.data import KeypointCollator
+from slr_hf.model.processing_slr import KeypointProcessor
+
+
+def test_the_whole_loop_is_timed_and_the_data_path_beside_it() -> None:
+    result = benchmark_training("tiny", batch_size=2, steps=2, num_labels=13, device="cpu")
+    assert result["clips_per_second"] > 0
+    # Loading alone cannot take longer than loading, augmenting and training.
+    assert 0 < result["data_path_ms"] < result["step_ms"]
+
+
+def test_made_up_clips_go_the_way_of_real_ones() -> None:
+    processor = KeypointProcessor()
+    clips = made_up_clips(processor, clips=3, num_labels=13)
+    batch = processor.finish(KeypointCollator(processor)(list(clips)))
+    assert batch["keypoints"].shape[::2] == (3, processor.num_points)
+    assert batch["keypoints"].isfinite().all()
