@@ -19,7 +19,7 @@ from typing import Any
 from slr_hf.model.configuration_slr import SIZES
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="+", choices=MEASUREMENTS, help="what to measure")
@@ -115,7 +115,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
-    options = parse(arguments)
+    options = parse_arguments(arguments)
 
     import torch
 
