@@ -26,6 +26,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("size", MOST)
 def test_a_clip_takes_little_more_than_its_matrix_products(size: str, one_thread: None) -> None:
     """The guard against a slower model: no seconds, but a ratio within one run."""

@@ -17,6 +17,7 @@ def test_a_fresh_process_imports_loads_and_answers(model_dir: Path) -> None:
     assert result["import_slr_hf_ms"] < result["import_torch_ms"]
 
 
+@pytest.mark.alone
 @pytest.mark.integration
 def test_a_video_is_timed_beside_bare_mediapipe(
     model_dir: Path, landmarker_path: Path, clip_paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
@@ -28,6 +29,7 @@ def test_a_video_is_timed_beside_bare_mediapipe(
     assert 0.5 < result["ratio"] < 2
 
 
+@pytest.mark.alone
 @pytest.mark.integration
 def test_memory_of_a_longer_video_grows_with_its_landmarks_at_most(
     model_dir: Path, landmarker_path: Path, monkeypatch: pytest.MonkeyPatch
