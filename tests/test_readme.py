@@ -78,6 +78,14 @@ ON_THE_HUB = (r"scripts/publish\.py (?!.*--dry-run)", r"scripts/publish_dataset\
 
 #: What a block of Python takes up from the text around it.
 GIVEN = {
+    "from gradio_client import Client": """
+        import sys
+        sys.path.insert(0, "space")
+        import app
+        from transformers import pipeline
+        page = app.build_demo(pipeline(model="space/model", trust_remote_code=True), ["yes"])
+        page.launch(server_port=7860, prevent_thread_lock=True, quiet=True)
+    """,
     "StreamingRecognizer(recognize": """
         import numpy as np
         from slr_hf.model.streaming_slr import StreamingRecognizer
