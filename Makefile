@@ -73,7 +73,7 @@ $(VENV)/demo.stamp: $(VENV)/package.stamp
 
 $(VENV)/test.stamp: $(VENV)/package.stamp
 	$(call install-system,chromium)
-	$(PIP) install --editable ".[dev,space,train,tracking,slovo,ray,export]"
+	$(PIP) install --editable ".[dev,space,train,tracking,slovo,annotation,ray,export]"
 	touch $@
 
 # On Debian: installs missing packages when root. What cannot be installed is named, and may turn out not to be needed.

@@ -74,7 +74,7 @@ def show_moments(outcome: Outcome | None, language: str) -> str:
     most = max(outcome.moments, key=lambda moment: moment.weight)
     items = []
     for moment in outcome.moments:
-        span = f"{number(moment.begin)}\N{EN DASH}{number(moment.end)}"
+        span = f"{number(moment.begin)}\N{EN DASH}{number(moment.end)}\N{NO-BREAK SPACE}{texts['second']}"
         share = f"{moment.weight * 100:.0f}\N{NO-BREAK SPACE}%"
         picture = f'<img src="{moment.picture}" alt="">' if moment.picture else '<span class="blank"></span>'
         strongest = ' class="most"' if moment is most else ""

@@ -18,6 +18,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "drawn": "What the model has seen",
         "moments": "What decided",
         "decimal_mark": ".",
+        "second": "s",
         "decided": "Most of the answer rests on BEGIN to END seconds of the video.",
         "vocabulary": "Signs that this model knows ({count})",
         "limits": (
@@ -63,6 +64,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "drawn": "Что увидела модель",
         "moments": "Что решило",
         "decimal_mark": ",",
+        "second": "с",
         "decided": "Ответ опирается прежде всего на отрезок от BEGIN до END с.",
         "vocabulary": "Жесты, которые знает эта модель ({count})",
         "limits": (

@@ -86,10 +86,10 @@ GIVEN = {
         page = app.build_demo(pipeline(model="space/model", trust_remote_code=True), ["yes"])
         page.launch(server_port=7860, prevent_thread_lock=True, quiet=True)
     """,
-    "StreamingRecognizer(recognize": """
+    "recognize.stream(": """
         import numpy as np
-        from slr_hf.model.streaming_slr import StreamingRecognizer
-        recognize = lambda landmarks: {"predictions": [{"label": "yes", "score": 0.9}], "confidence": 0.9}
+        from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+        recognize = SignRecognitionPipeline.from_pretrained("space/model")
         frames = np.random.default_rng(0).random((30, 543, 3), np.float32)
     """,
 }

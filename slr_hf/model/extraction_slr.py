@@ -165,9 +165,16 @@ class HolisticExtractor:
             _check_frame(first)
             info = VideoInfo(fps, first.shape[1], first.shape[0], total)
             frames = self._shrunk(chain([first], pictures))
-        with closing(frames), closing(_one_ahead(frames)) as upcoming:
-            found, times = self._detect(upcoming, info, progress)
-        return Landmarks(found, fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
+        found: list[np.ndarray] = []
+        times: list[float] = []
+        with closing(frames), closing(_one_ahead(frames)) as upcoming, closing(self.detect(upcoming, info.fps)) as each:
+            for time, coordinates in each:
+                found.append(coordinates)
+                if time is not None:
+                    times.append(time)
+                if progress is not None:
+                    progress(len(found), info.frames)
+        return Landmarks(np.stack(found), fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
 
     def frames(self, path: str | os.PathLike[str]) -> Generator[TimedFrame, None, None]:
         """Reads a video as the landmarker sees it, one frame at a time, for example to draw on; see `read_frames`."""
@@ -179,10 +186,23 @@ class HolisticExtractor:
             height, width = picture.shape[:2]
             yield None, _resized(picture, *_scaled(width, height, self.frame_size))
 
-    def _detect(
-        self, frames: Iterable[TimedFrame], info: VideoInfo, progress: Progress | None
-    ) -> tuple[np.ndarray, list[float]]:
-        """Runs the landmarker over all frames: float32 `(frames, 543, 3)`, and the times that are known."""
+    def detect(
+        self, frames: Iterable[TimedFrame], fps: float | None = None
+    ) -> Generator[tuple[float | None, np.ndarray], None, None]:
+        """Finds landmarks frame by frame as frames come: of a camera, or of a video too long to keep.
+
+        Args:
+            frames: Times in seconds, rising, or `None`; and RGB uint8 pictures `(height, width, 3)`, at best no larger
+                than `frame_size`, as those of `frames`.
+            fps: Frames a second where times are `None`.
+
+        Yields:
+            The time of each frame, and its landmarks float32 `(543, 3)`, NaN where nothing was detected.
+
+        Raises:
+            LandmarkerError: If the landmark models are missing or unusable.
+            ImportError: If mediapipe is not installed.
+        """
         try:
             import mediapipe as mp
             from mediapipe.tasks.python.core.base_options import BaseOptions
@@ -199,8 +219,6 @@ class HolisticExtractor:
             min_pose_landmarks_confidence=self.min_confidence,
             min_hand_landmarks_confidence=self.min_confidence,
         )
-        found: list[np.ndarray] = []
-        times: list[float] = []
         timestamp, shape = -1, None
         with HolisticLandmarker.create_from_options(options) as landmarker:
             for index, (time, picture) in enumerate(frames):
@@ -208,16 +226,10 @@ class HolisticExtractor:
                 shape = shape or picture.shape
                 if picture.shape != shape:
                     picture = _resized(picture, shape[1], shape[0])
-                if time is None:
-                    time = index / (info.fps or _ASSUMED_FPS)
-                else:
-                    times.append(time)
-                timestamp = max(timestamp + 1, round(time * 1000))  # must rise
+                moment = index / (fps or _ASSUMED_FPS) if time is None else time
+                timestamp = max(timestamp + 1, round(moment * 1000))  # must rise
                 image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
-                found.append(_coordinates(landmarker.detect_for_video(image, timestamp)))
-                if progress is not None:
-                    progress(index + 1, info.frames)
-        return np.stack(found), times
+                yield time, _coordinates(landmarker.detect_for_video(image, timestamp))
 
 
 def _one_ahead(frames: Iterator[TimedFrame]) -> Generator[TimedFrame, None, None]:

@@ -19,6 +19,9 @@ from .landmarks_slr import (
 #: The gloss that means "no sign".
 NO_EVENT = "no_event"
 
+# Seconds by which sums of times may be off.
+_TOLERANCE = 1e-6
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -115,37 +118,51 @@ class StreamingRecognizer:
         self._wrists = [column.get(LEFT_HAND[0]), column.get(RIGHT_HAND[0])]
         self._shoulders = [column.get(LEFT_SHOULDER), column.get(RIGHT_SHOULDER)]
         self._count = 0  # frames of the stream so far
+        self._time = -np.inf  # of the last one
         self._frames: deque[np.ndarray] = deque()  # of the sign under way
-        self._idle = 0  # the last frames of it without a moving hand
+        self._times: deque[float] = deque()  # of these frames
+        self._busy = 0  # how many of them there are up to the last one with a moving hand
         self._last_wrists = np.full((2, 2), np.nan, np.float32)
         self._shoulder_line, self._shoulder_width = np.nan, np.nan
         self._cut: str | None = None  # the gloss of a sign that was cut because it lasts too long
 
-    def add(self, frame: np.ndarray) -> list[Segment]:
+    def add(self, frame: np.ndarray, time: float | None = None) -> list[Segment]:
         """Takes the next frame.
 
         Args:
             frame: `(points, 3)` with NaN where not detected.
+            time: When it was taken, in seconds, where frames come unevenly or are left out; by default they come at
+                `fps`.
 
         Returns:
             The sign that ended with this frame, or nothing.
 
         Raises:
-            ValueError: If the frame has another shape.
+            ValueError: If the frame has another shape, or is not later than the one before.
         """
         if frame.shape != (len(self.points), 3):
             raise ValueError(f"A frame must have the shape ({len(self.points)}, 3), but has {frame.shape}.")
-        busy = self._is_busy(frame)
+        time = self._count / self.fps if time is None else time
+        if not time > self._time:
+            raise ValueError(f"A frame at {time} s cannot follow one at {self._time} s. Times must rise.")
+        busy = self._is_busy(frame, time - self._time)
         self._count += 1
+        self._time = time
         if not busy and not self._frames:
             return []
         self._frames.append(np.array(frame, np.float32))
-        self._idle = 0 if busy else self._idle + 1
-        if self._idle >= self.settings.rest * self.fps:
+        self._times.append(time)
+        if busy:
+            self._busy = len(self._frames)
+        elif self._lasting(self._busy - 1) >= self.settings.rest - _TOLERANCE:
             return self._end(rested=True)
-        if len(self._frames) >= self.settings.longest * self.fps:
+        if self._lasting(0) + 1 / self.fps >= self.settings.longest - _TOLERANCE:
             return self._end(rested=False)
         return []
+
+    def _lasting(self, first: int) -> float:
+        """Seconds from a frame of the sign under way to the newest one."""
+        return self._times[-1] - self._times[first]
 
     def finish(self) -> list[Segment]:
         """Ends the stream.
@@ -155,20 +172,20 @@ class StreamingRecognizer:
         """
         return self._end(rested=True)
 
-    def _is_busy(self, frame: np.ndarray) -> bool:
-        """Whether a hand is seen that does not rest."""
+    def _is_busy(self, frame: np.ndarray, step: float) -> bool:
+        """Whether a hand is seen that does not rest, `step` seconds after the frame before."""
         places = self._places(frame, self._wrists)
         shoulders = self._places(frame, self._shoulders)
         if not np.isnan(shoulders).any():
             # Kept while the shoulders are not seen.
             self._shoulder_line = float(shoulders[:, 1].mean())
             self._shoulder_width = max(float(np.linalg.norm(shoulders[0] - shoulders[1])), 1e-3)
-        steps = np.linalg.norm(places - self._last_wrists, axis=1) * self.fps
+        speeds = np.linalg.norm(places - self._last_wrists, axis=1) / step
         self._last_wrists = places
         seen = ~np.isnan(places[:, 0])
         # Comparisons with NaN are false: a hand that just appeared, or a body that was never seen, does not rest.
         low = places[:, 1] - self._shoulder_line > self.settings.rest_height * self._shoulder_width
-        slow = steps < self.settings.rest_speed * self._shoulder_width
+        slow = speeds < self.settings.rest_speed * self._shoulder_width
         return bool((seen & ~(low & slow)).any())
 
     def _places(self, frame: np.ndarray, columns: list[int | None]) -> np.ndarray:
@@ -178,14 +195,14 @@ class StreamingRecognizer:
 
     def _end(self, rested: bool) -> list[Segment]:
         """Ends the sign under way and names it."""
-        frames, idle, cut = list(self._frames), self._idle, self._cut
+        signed, times, cut = list(self._frames)[: self._busy], list(self._times)[: self._busy], self._cut
         self._frames.clear()
-        self._idle, self._cut = 0, None
-        first = self._count - len(frames)
-        signed = frames[: len(frames) - idle]
-        if len(signed) < self.settings.shortest * self.fps:
+        self._times.clear()
+        self._busy, self._cut = 0, None
+        if not signed or times[-1] - times[0] + 1 / self.fps < self.settings.shortest - _TOLERANCE:
             return []
-        clip = Landmarks(np.stack(signed), self.points, self.fps, self.width, self.height)
+        fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else self.fps
+        clip = Landmarks(np.stack(signed), self.points, fps, self.width, self.height)
         answer = self.recognize(clip)
         if not answer["predictions"]:
             return []
@@ -196,8 +213,7 @@ class StreamingRecognizer:
         # The rest of a sign that was cut is the same sign.
         if best["label"] in (NO_EVENT, cut) or not sure:
             return []
-        end = (first + len(signed)) / self.fps
-        return [Segment(best["label"], first / self.fps, end, best["score"], answer["confidence"])]
+        return [Segment(best["label"], times[0], times[-1] + 1 / self.fps, best["score"], answer["confidence"])]
 
 
 __all__ = ["NO_EVENT", "Segment", "StreamSettings", "StreamingRecognizer"]

@@ -83,7 +83,26 @@ def test_the_clip_is_what_came_in():
     run(StreamingRecognizer(recognize, FPS, width=640, height=480), given)
     (clip,) = recognize.clips
     np.testing.assert_array_equal(clip.coordinates, np.stack(given))
-    assert (clip.fps, clip.width, clip.height) == (FPS, 640, 480)
+    assert (clip.width, clip.height) == (640, 480)
+    assert clip.fps == pytest.approx(FPS)
+
+
+def test_a_stream_that_leaves_frames_out_tells_true_times():
+    recognize = answering("hello")
+    stream = StreamingRecognizer(recognize, FPS)
+    given = [*signing(60), *absent(60)]
+    kept = sorted(np.random.default_rng(0).choice(120, 60, replace=False))
+    found = [segment for index in kept for segment in stream.add(given[index], 10 + index / FPS)]
+    assert found[0].begin == pytest.approx(10, abs=0.1)
+    assert found[0].end == pytest.approx(12, abs=0.1)
+    assert recognize.clips[0].fps == pytest.approx(FPS / 2, abs=2)
+
+
+def test_times_must_rise():
+    stream = StreamingRecognizer(answering("hello"), FPS)
+    stream.add(signing(1)[0], 1.0)
+    with pytest.raises(ValueError, match="cannot follow"):
+        stream.add(signing(1)[0], 1.0)
 
 
 def test_short_movements_are_no_signs():

@@ -1,0 +1,125 @@
+"""Recognises signs as they are signed, before a camera or in a video, and shows what it sees.
+
+    python scripts/live.py --model space/model
+    python scripts/live.py clip.mp4 --model space/model --no-window
+
+A sign is told when it has ended. Standard output holds one JSON object a sign: `gloss`, `begin` and `end` in seconds,
+`score`, `confidence`. The window shows the skeleton that was found and has the last sign in its title; a camera's
+picture is mirrored there, but recognised as it is. Esc, q or closing the window ends it. The exit code is 2 where the
+model, the camera or the video could not be read.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+#: The exit code for a model, camera or video that cannot be read.
+UNREADABLE = 2
+
+#: Frames a second that a camera is taken to give, where times tell otherwise only later.
+CAMERA_FPS = 30.0
+
+WINDOW = "slr_hf"
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    description, _, details = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", nargs="?", default="0", help="a camera's number (default: 0), or a video file")
+    parser.add_argument("--model", required=True, metavar="DIR", help="folder or Hub id of a saved model")
+    parser.add_argument("--no-window", action="store_true", help="only print the signs")
+    parser.add_argument(
+        "--confidence", type=float, default=0.5, metavar="P", help="leave out signs below it (default: 0.5)"
+    )
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    parsed = parser.parse_args(arguments)
+    if not 0 <= parsed.confidence <= 1:
+        parser.error(f"--confidence must be from 0 to 1, but is {parsed.confidence}")
+    return parsed
+
+
+def show(picture: np.ndarray, title: str) -> bool:
+    """Shows a picture; returns whether the window is still wanted."""
+    import cv2
+
+    cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+    cv2.setWindowTitle(WINDOW, title)
+    cv2.imshow(WINDOW, picture[..., ::-1])
+    key = cv2.waitKey(1) & 0xFF
+    return key not in (27, ord("q")) and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
+
+
+def watch(recognize: Any, source: str, confidence: float, window: bool) -> None:
+    """Tells signs until the source ends or the window is closed."""
+    from slr_hf.live.camera import Camera
+    from slr_hf.model.extraction_slr import probe_video
+    from slr_hf.model.landmarks_slr import Landmarks
+
+    with ExitStack() as stack:
+        is_camera = source.isdecimal()
+        if is_camera:
+            source_frames: Iterator[Any] = stack.enter_context(Camera(int(source))).frames()
+            fps = CAMERA_FPS
+        else:
+            fps = probe_video(source).fps or CAMERA_FPS
+            source_frames = stack.enter_context(closing(recognize.extractor.frames(source)))
+        pictures: list[np.ndarray] = []  # the one that the landmarker has now
+
+        def kept() -> Iterator[Any]:
+            for time, picture in source_frames:
+                pictures[:] = [picture]
+                yield time, picture
+
+        stream, title, last = None, WINDOW, -1.0
+        detections = stack.enter_context(closing(recognize.extractor.detect(kept(), fps)))
+        for index, (time, coordinates) in enumerate(detections):
+            height, width = pictures[0].shape[:2]
+            stream = stream or recognize.stream(fps, width, height, confidence=confidence)
+            last = max(last + 1e-3, index / fps if time is None else time)
+            for sign in stream.add(coordinates, last):
+                print(json.dumps(asdict(sign), ensure_ascii=False), flush=True)
+                title = f"{sign.gloss} ({sign.confidence:.0%})"
+            if window:
+                drawn = recognize.draw(pictures[0], Landmarks(coordinates[None], width=width, height=height), 0)
+                if not show(drawn[:, ::-1] if is_camera else drawn, title):
+                    return
+        for sign in stream.finish() if stream else []:
+            print(json.dumps(asdict(sign), ensure_ascii=False), flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Watches the source; returns the exit code."""
+    options = parse_arguments(arguments)
+
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from transformers.utils.logging import disable_progress_bar
+
+    from slr_hf.model.extraction_slr import VideoError
+    from slr_hf.model.landmarker_slr import LandmarkerError
+    from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+
+    disable_progress_bar()
+    try:
+        recognize = SignRecognitionPipeline.from_pretrained(options.model)
+        watch(recognize, options.source, options.confidence, not options.no_window)
+    except KeyboardInterrupt:
+        return 0
+    except (VideoError, LandmarkerError, ImportError, OSError, ValueError) as error:
+        if options.debug:
+            raise
+        print(f"live.py: {next(iter(str(error).strip().splitlines()), type(error).__name__)}", file=sys.stderr)
+        return UNREADABLE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
