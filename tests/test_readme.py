@@ -54,6 +54,7 @@ NOT_TYPED = {
 ONLY_PARSED = {
     r"scripts/export\.py ": "an export takes most of a minute; tests/scripts/test_export.py makes one",
     r"scripts/predict\.py .*\.onnx$": "needs that export; tests/scripts/test_export.py asks one",
+    r"scripts/benchmark\.py slovo ": "an epoch over 15,300 clips; tests/benchmarks makes and loads a small set",
     r"scripts/ablate\.py ": "a run for each of forty ideas; tests/scripts/test_ablate.py makes two",
 }
 
@@ -69,7 +70,7 @@ SHORTENED = {
     r"scripts/train\.py .*--held-out-session all": "--stage it",
     r"scripts/train\.py (?!.*--from-model)(?!.*slovo)": "--set batch_size=32" + SMALLEST,
     r"scripts/train\.py .*--recipe slovo_500": "--set batch_size=256" + SMALLEST,
-    r"scripts/benchmark\.py ": "--runs 1",
+    r"scripts/benchmark\.py ": "--runs 1 --clips 32 --steps 2 --size tiny",
     r"scripts/extract\.py ": "--num-proc 1",
 }
 

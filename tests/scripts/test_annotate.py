@@ -69,7 +69,11 @@ def test_live_tells_the_signs_of_a_video_as_annotate_does(run: Callable[..., Don
     assert len(signs) == 1
     # The landmarker's sums depend on its threads.
     assert [{"video": str(clip), **json.loads(line)} for line in lived.stdout.splitlines()] == [
-        {**sign, "score": pytest.approx(sign["score"], abs=0.01), "confidence": pytest.approx(sign["confidence"], abs=0.01)}
+        {
+            **sign,
+            "score": pytest.approx(sign["score"], abs=0.01),
+            "confidence": pytest.approx(sign["confidence"], abs=0.01),
+        }
         for sign in signs
     ]
 
