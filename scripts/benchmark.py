@@ -6,6 +6,7 @@ matrix products of as many floating point operations, measured in turn with it.
     python scripts/benchmark.py forward batches processor
     python scripts/benchmark.py training --size base --batch-size 32 --steps 10
     python scripts/benchmark.py video --video clip.mp4
+    python scripts/benchmark.py live --signs ksl13.npz --session 2 --idle asl33.npz
     python scripts/benchmark.py slovo --annotations slovo/annotations.csv --material ksl13.npz --output outputs/slovo
 """
 
@@ -26,7 +27,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", choices=SIZES, nargs="+", default=["tiny", "base"], help="sizes of the model")
     parser.add_argument("--frames", type=int, default=50, help="frames of a clip (default: 50)")
     parser.add_argument("--batch-size", type=int, default=1, help="clips in a batch (default: 1; training: 32 or more)")
-    parser.add_argument("--clips", type=int, default=512, help="batches: clips of real lengths (default: 512)")
+    parser.add_argument("--clips", type=int, default=512, help="batches, live: clips (default: 512)")
     parser.add_argument("--num-labels", type=int, default=1001, help="glosses (default: 1001)")
     parser.add_argument("--runs", type=int, default=20, help="measured runs (default: 20)")
     parser.add_argument("--steps", type=int, default=20, help="training: measured steps (default: 20)")
@@ -34,14 +35,24 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--device", choices=["auto", "cpu"], default="auto", help="training: the device (default: auto)"
     )
-    parser.add_argument("--model", default="space/model", help="start, video, memory: the model (default: space/model)")
+    parser.add_argument(
+        "--model", default="space/model", help="start, video, memory, live: the model (default: space/model)"
+    )
     parser.add_argument("--video", type=Path, help="video: the clip")
     parser.add_argument("--seconds", type=int, default=3600, help="memory: length of the longest video (default: 3600)")
+    parser.add_argument("--signs", type=Path, help="live: landmark arrays (.npz) of signs")
+    parser.add_argument("--session", default="2", help="live: a session that the model has not seen (default: 2)")
+    parser.add_argument("--idle", type=Path, help="live: landmark arrays (.npz) with clips without a sign")
+    parser.add_argument("--repeats", type=int, default=1, help="live: how often the stream is repeated (default: 1)")
     parser.add_argument("--annotations", type=Path, help="slovo: the annotations.csv of SLOVO")
     parser.add_argument("--material", type=Path, help="slovo: landmark arrays (.npz) to take movements from")
     parser.add_argument("--output", type=Path, help="slovo: folder of the set, its cache and the training")
     parsed = parser.parse_args(arguments)
-    for name, needs in (("video", ["video"]), ("slovo", ["annotations", "material", "output"])):
+    for name, needs in (
+        ("video", ["video"]),
+        ("live", ["signs", "idle"]),
+        ("slovo", ["annotations", "material", "output"]),
+    ):
         missing = [f"--{option}" for option in needs if getattr(parsed, option) is None]
         if name in parsed.what and missing:
             parser.error(f"{name} needs {', '.join(missing)}")
@@ -93,6 +104,12 @@ def _memory(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     yield benchmark_memory(options.model, options.seconds)
 
 
+def _live(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from slr_hf.benchmarks.live import benchmark_live
+
+    yield benchmark_live(options.model, options.signs, options.session, options.idle, options.clips, options.repeats)
+
+
 def _slovo(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     from slr_hf.benchmarks.synthetic_slovo import benchmark_slovo
 
@@ -109,6 +126,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]
     "start": _start,
     "video": _video,
     "memory": _memory,
+    "live": _live,
     "slovo": _slovo,
 }
 

@@ -54,6 +54,7 @@ NOT_TYPED = {
 ONLY_PARSED = {
     r"scripts/export\.py ": "an export takes most of a minute; tests/scripts/test_export.py makes one",
     r"scripts/predict\.py .*\.onnx$": "needs that export; tests/scripts/test_export.py asks one",
+    r"scripts/benchmark\.py live ": "minutes of stream; tests/live measures seconds",
     r"scripts/benchmark\.py slovo ": "an epoch over 15,300 clips; tests/benchmarks makes and loads a small set",
     r"scripts/ablate\.py ": "a run for each of forty ideas; tests/scripts/test_ablate.py makes two",
 }

@@ -22,6 +22,9 @@ NO_EVENT = "no_event"
 # Seconds by which sums of times may be off.
 _TOLERANCE = 1e-6
 
+# Share of the window on each side of a sign that the first and last look at it do not see.
+_EDGE = 0.3
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -47,47 +50,65 @@ class StreamSettings:
     """When a sign begins and ends, and when it is told. All times are in seconds of the stream.
 
     Args:
-        rest: How long hands must be absent or at rest for a sign to end. It is the delay of an answer.
-        shortest: Shorter movements are no signs.
-        longest: Longer signs are cut, so that memory and delay have a bound.
+        window: What the model looks at: the last moments of the stream.
+        check: How often it looks, while a hand is busy.
+        agreement: How many looks in a row must name the same gloss.
+        rest: How long hands must be absent or at rest for a sign to end at once.
+        shortest: How long hands must have been busy before the model looks.
         rest_height: Hands rest where their wrists are this far below the shoulders, in shoulder widths, and slow.
         rest_speed: The fastest movement of a wrist at rest, in shoulder widths a second.
-        confidence: Signs of a lower confidence are not told.
+        confidence: Looks of a lower confidence name nothing.
 
     Raises:
-        ValueError: If a time, height or speed is not positive, `longest` is not above `shortest`, or `confidence` is
-            not from 0 to 1.
+        ValueError: If a time, height or speed is not positive, `agreement` is below 1, or `confidence` is not from 0 to
+            1.
     """
 
+    window: float = 0.6
+    check: float = 0.1
+    agreement: int = 4
     rest: float = 0.3
     shortest: float = 0.3
-    longest: float = 4.0
     rest_height: float = 1.2
     rest_speed: float = 0.5
-    confidence: float = 0.5
+    confidence: float = 0.85
 
     def __post_init__(self) -> None:
-        for name in ("rest", "shortest", "longest", "rest_height", "rest_speed"):
+        for name in ("window", "check", "rest", "shortest", "rest_height", "rest_speed"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be positive, but is {getattr(self, name)}.")
-        if not self.longest > self.shortest:
-            raise ValueError(f"`longest` must be above `shortest` ({self.shortest}), but is {self.longest}.")
+        if self.agreement < 1:
+            raise ValueError(f"`agreement` must be at least 1, but is {self.agreement}.")
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"`confidence` must be from 0 to 1, but is {self.confidence}.")
+
+
+@dataclass
+class _Run:
+    """Looks in a row that name the same gloss."""
+
+    gloss: str
+    busy_since: float
+    first: float
+    last: float
+    looks: int = 0
+    score: float = 0.0
+    confidence: float = 0.0
 
 
 class StreamingRecognizer:
     """Finds the signs in a stream and names them.
 
-    A sign lasts from the first frame in which a hand is seen and does not rest until hands have been absent or at rest
-    for a while. Only the frames of the sign under way are kept, and each sign is recognised once, when it ends.
+    While a hand is busy, the model looks at the last moments again and again. Looks in a row that agree are a sign; it
+    ends when a look sees something else or nothing (`no_event`, or too little confidence), or when hands have been
+    absent or at rest for a while. Only the frames of a window are kept.
 
     Args:
         recognize: Answers a clip as `SignRecognitionPipeline` does; the pipeline itself will do.
         fps: Frames a second of the stream.
         width: Width of the frames in pixels.
         height: Height of the frames in pixels.
-        points: The Holistic index (0-542) of each column of a frame; all 543 by default.
+        points: Holistic index (0-542) of each column of a frame; all 543 by default.
         settings: When a sign begins and ends.
 
     Raises:
@@ -117,14 +138,16 @@ class StreamingRecognizer:
         column = {point: index for index, point in enumerate(points)}
         self._wrists = [column.get(LEFT_HAND[0]), column.get(RIGHT_HAND[0])]
         self._shoulders = [column.get(LEFT_SHOULDER), column.get(RIGHT_SHOULDER)]
-        self._count = 0  # frames of the stream so far
-        self._time = -np.inf  # of the last one
-        self._frames: deque[np.ndarray] = deque()  # of the sign under way
-        self._times: deque[float] = deque()  # of these frames
-        self._busy = 0  # how many of them there are up to the last one with a moving hand
         self._last_wrists = np.full((2, 2), np.nan, np.float32)
         self._shoulder_line, self._shoulder_width = np.nan, np.nan
-        self._cut: str | None = None  # the gloss of a sign that was cut because it lasts too long
+        self._count = 0  # frames of the stream so far
+        self._time = -np.inf  # of the last one
+        self._frames: deque[np.ndarray] = deque()  # of the window
+        self._times: deque[float] = deque()  # of these frames
+        self._busy_since: float | None = None  # when the first frame came with a busy hand; none while hands rest
+        self._last_busy = -np.inf
+        self._next_look = -np.inf
+        self._run: _Run | None = None
 
     def add(self, frame: np.ndarray, time: float | None = None) -> list[Segment]:
         """Takes the next frame.
@@ -142,27 +165,30 @@ class StreamingRecognizer:
         """
         if frame.shape != (len(self.points), 3):
             raise ValueError(f"A frame must have the shape ({len(self.points)}, 3), but has {frame.shape}.")
-        time = self._count / self.fps if time is None else time
+        time = self._count / self.fps if time is None else float(time)
         if not time > self._time:
             raise ValueError(f"A frame at {time} s cannot follow one at {self._time} s. Times must rise.")
+        settings = self.settings
         busy = self._is_busy(frame, time - self._time)
         self._count += 1
         self._time = time
-        if not busy and not self._frames:
-            return []
         self._frames.append(np.array(frame, np.float32))
         self._times.append(time)
+        while time - self._times[0] + 1 / self.fps > settings.window + _TOLERANCE:
+            self._frames.popleft()
+            self._times.popleft()
         if busy:
-            self._busy = len(self._frames)
-        elif self._lasting(self._busy - 1) >= self.settings.rest - _TOLERANCE:
-            return self._end(rested=True)
-        if self._lasting(0) + 1 / self.fps >= self.settings.longest - _TOLERANCE:
-            return self._end(rested=False)
-        return []
-
-    def _lasting(self, first: int) -> float:
-        """Seconds from a frame of the sign under way to the newest one."""
-        return self._times[-1] - self._times[first]
+            self._busy_since = time if self._busy_since is None else self._busy_since
+            self._last_busy = time
+        elif time - self._last_busy >= settings.rest - _TOLERANCE:
+            self._busy_since = None
+            return self._end()
+        if self._busy_since is None or time < self._next_look - _TOLERANCE:
+            return []
+        if self._last_busy - self._busy_since + 1 / self.fps < settings.shortest - _TOLERANCE:
+            return []
+        self._next_look = time + settings.check
+        return self._look(self._busy_since)
 
     def finish(self) -> list[Segment]:
         """Ends the stream.
@@ -170,7 +196,36 @@ class StreamingRecognizer:
         Returns:
             The sign that was under way, or nothing.
         """
-        return self._end(rested=True)
+        return self._end()
+
+    def _look(self, busy_since: float) -> list[Segment]:
+        """Has the model look at the window; returns the sign that has ended thereby."""
+        span = self._times[-1] - self._times[0]
+        fps = (len(self._times) - 1) / span if span > 0 else self.fps
+        answer = self.recognize(Landmarks(np.stack(self._frames), self.points, fps, self.width, self.height))
+        best = next(iter(answer["predictions"]), None)
+        sure = best is not None and answer["confidence"] >= self.settings.confidence
+        gloss = best["label"] if best is not None and sure and best["label"] != NO_EVENT else None
+        ended = self._end() if self._run is not None and gloss != self._run.gloss else []
+        if best is None or gloss is None:
+            return ended
+        run = self._run = self._run or _Run(gloss, busy_since, self._time, self._time)
+        run.last = self._time
+        run.looks += 1
+        run.score = max(run.score, best["score"])
+        run.confidence = max(run.confidence, answer["confidence"])
+        return ended
+
+    def _end(self) -> list[Segment]:
+        """Ends the run under way; returns its sign if enough looks agreed."""
+        run, self._run = self._run, None
+        if run is None or run.looks < self.settings.agreement:
+            return []
+        # A look that agrees sees the sign in about two thirds of its window.
+        edge = _EDGE * self.settings.window
+        begin = max(run.first - self.settings.window + edge, run.busy_since)
+        end = min(run.last - edge, self._last_busy) + 1 / self.fps
+        return [Segment(run.gloss, begin, max(end, begin + 1 / self.fps), run.score, run.confidence)]
 
     def _is_busy(self, frame: np.ndarray, step: float) -> bool:
         """Whether a hand is seen that does not rest, `step` seconds after the frame before."""
@@ -192,28 +247,6 @@ class StreamingRecognizer:
         """Places `(columns, 2)` in units of the frame's height."""
         rows = [np.full(2, np.nan, np.float32) if column is None else frame[column, :2] for column in columns]
         return np.stack(rows) * self._scale
-
-    def _end(self, rested: bool) -> list[Segment]:
-        """Ends the sign under way and names it."""
-        signed, times, cut = list(self._frames)[: self._busy], list(self._times)[: self._busy], self._cut
-        self._frames.clear()
-        self._times.clear()
-        self._busy, self._cut = 0, None
-        if not signed or times[-1] - times[0] + 1 / self.fps < self.settings.shortest - _TOLERANCE:
-            return []
-        fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else self.fps
-        clip = Landmarks(np.stack(signed), self.points, fps, self.width, self.height)
-        answer = self.recognize(clip)
-        if not answer["predictions"]:
-            return []
-        best = answer["predictions"][0]
-        sure = answer["confidence"] >= self.settings.confidence
-        if not rested and sure:
-            self._cut = best["label"]
-        # The rest of a sign that was cut is the same sign.
-        if best["label"] in (NO_EVENT, cut) or not sure:
-            return []
-        return [Segment(best["label"], times[0], times[-1] + 1 / self.fps, best["score"], answer["confidence"])]
 
 
 __all__ = ["NO_EVENT", "Segment", "StreamSettings", "StreamingRecognizer"]

@@ -77,6 +77,7 @@ def test_a_folder_holds_all_that_is_needed(folder):
         "model.safetensors",
         "preprocessor_config.json",
         "configuration_slr.py",
+        "drawing_slr.py",
         "extraction_slr.py",
         "landmarker_slr.py",
         "landmarks_slr.py",
@@ -84,6 +85,7 @@ def test_a_folder_holds_all_that_is_needed(folder):
         "modeling_slr.py",
         "pipeline_slr.py",
         "processing_slr.py",
+        "streaming_slr.py",
     }
     config = json.loads((folder / "config.json").read_text())
     assert config["auto_map"] == {

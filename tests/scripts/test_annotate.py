@@ -1,6 +1,7 @@
 """scripts/annotate.py and scripts/live.py as their users meet them."""
 
 import json
+import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_every_video_gets_a_file_and_a_broken_one_a_line(
     assert done.returncode == 2
     assert "There is no file" in done.stderr
     written = tmp_path / "out/msl150_yo_001.srt"
-    assert done.stdout == f"{written}: 1 signs\n"
+    assert re.fullmatch(rf"{re.escape(str(written))}: [1-9] signs\n", done.stdout)
     assert written.read_text(encoding="utf-8").startswith("1\n00:00:00,000 --> 00:00:0")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["msl150_yo_001.srt"]
 
@@ -66,7 +67,7 @@ def test_live_tells_the_signs_of_a_video_as_annotate_does(run: Callable[..., Don
     lived = run("live.py", clip, "--no-window", "--confidence", "0")
     assert annotated.returncode == lived.returncode == 0, annotated.stderr + lived.stderr
     signs = [json.loads(line) for line in annotated.stdout.splitlines()]
-    assert len(signs) == 1
+    assert signs
     # The landmarker's sums depend on its threads.
     assert [{"video": str(clip), **json.loads(line)} for line in lived.stdout.splitlines()] == [
         {
