@@ -51,8 +51,8 @@ class SignRecognitionPipeline(Pipeline):
         **kwargs: Arguments of `transformers.Pipeline`, such as `device`, and defaults for the arguments of a call.
 
     A call takes:
-        inputs: A video file, frames (RGB `uint8` `(frames, height, width, 3)`, or an iterable of frames),
-            `Landmarks`, or a list of video files or `Landmarks`.
+        inputs: A video file, frames (RGB `uint8` `(frames, height, width, 3)`), `Landmarks`, or a list of these. Frames
+            that come one by one go to `extractor` first: of a generator, every item would be taken for a clip.
         top_k: How many glosses to answer with.
         mirror: Whether to swap the signer's sides: for a selfie camera or a left-handed signer.
         fps: Frames a second of `inputs` given as frames.

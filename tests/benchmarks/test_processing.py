@@ -36,4 +36,6 @@ def test_memory_of_a_longer_video_grows_with_its_landmarks_at_most(
 ) -> None:
     monkeypatch.setenv("SLR_LANDMARKER", str(landmarker_path))
     result = benchmark_memory(model_dir, seconds=16)
+    short, long = (peak["seconds"] for peak in result["peaks"].values())
+    assert 0 < short < long, "every frame is looked at"
     assert result["growth_mb"] < result["growth_of_landmarks_mb"] + 50
