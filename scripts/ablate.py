@@ -18,8 +18,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-#: The exit code for arguments that cannot be used.
-UNUSABLE = 2
+from slr_hf.commands import UNUSABLE, make_parser
 
 _TRAIN = Path(__file__).with_name("train.py")
 
@@ -30,10 +29,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line; `training` is what follows `--`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     cut = arguments.index("--") if "--" in arguments else len(arguments)
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the runs and the table")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="seeds to run with (default: 0)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time, each on one thread")

@@ -14,20 +14,13 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from tqdm import tqdm
-
-#: The exit code for a model or a video that cannot be read.
-UNREADABLE = 2
+from slr_hf.commands import UNUSABLE, first_line, frame_bar, make_parser
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="video file of any length")
     parser.add_argument("--model", required=True, metavar="DIR", help="folder or Hub id of a saved model")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the files (default: standard output)")
@@ -36,11 +29,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument(
-        "--confidence", type=float, default=0.5, metavar="P", help="leave out signs below it (default: 0.5)"
+        "--confidence", type=float, metavar="P", help="looks of a lower confidence name nothing (default: 0.85)"
     )
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
-    if not 0 <= parsed.confidence <= 1:
+    if parsed.confidence is not None and not 0 <= parsed.confidence <= 1:
         parser.error(f"--confidence must be from 0 to 1, but is {parsed.confidence}")
     if parsed.format != "jsonl" and parsed.output is None:
         parser.error(f"--format {parsed.format} needs --output, a folder for its files")
@@ -50,20 +43,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parsed
 
 
-def find(recognize: Any, video: str, confidence: float) -> list[Any]:
-    """Finds the signs of a video, with a bar that counts its frames."""
-    from slr_hf.live.annotation import find_signs
-
-    # The delay spares a file that is refused at once its bar.
-    with tqdm(desc=Path(video).name, unit=" frames", file=sys.stderr, leave=False, delay=0.1) as bar:
-
-        def show(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return list(find_signs(recognize, video, show, confidence=confidence))
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Annotates each video; returns the exit code."""
     options = parse_arguments(arguments)
@@ -71,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Imported here, so that --help and a mistyped flag are answered at once.
     from transformers.utils.logging import disable_progress_bar
 
-    from slr_hf.live.annotation import write_signs
+    from slr_hf.live.annotation import find_signs, write_signs
     from slr_hf.model.extraction_slr import VideoError
     from slr_hf.model.landmarker_slr import LandmarkerError
     from slr_hf.model.pipeline_slr import SignRecognitionPipeline
@@ -85,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.debug:
             raise
         print(f"annotate.py: {first_line(error)}", file=sys.stderr)
-        return UNREADABLE
+        return UNUSABLE
 
     failed = False
     for video in options.videos:
@@ -93,7 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if path is not None and path.exists() and not options.overwrite:
                 raise FileExistsError(f"{path} is there already. Move it away, or pass --overwrite.")
-            signs = find(recognize, video, options.confidence)
+            settings = {} if options.confidence is None else {"confidence": options.confidence}
+            with frame_bar(video) as progress:
+                signs = list(find_signs(recognize, video, progress, **settings))
             if path is not None:
                 write_signs(signs, path, video)
                 print(f"{path}: {len(signs)} signs")
@@ -105,12 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
                 raise
             failed = True
             print(f"annotate.py: {video}: {first_line(error)}", file=sys.stderr)
-    return UNREADABLE if failed else 0
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, or its name where it has none."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return UNUSABLE if failed else 0
 
 
 if __name__ == "__main__":

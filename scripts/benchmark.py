@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from slr_hf.commands import make_parser
 from slr_hf.model.configuration_slr import SIZES
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("what", nargs="+", choices=MEASUREMENTS, help="what to measure")
     parser.add_argument("--size", choices=SIZES, nargs="+", default=["tiny", "base"], help="sizes of the model")
     parser.add_argument("--frames", type=int, default=50, help="frames of a clip (default: 50)")

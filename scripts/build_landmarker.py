@@ -5,17 +5,17 @@
 Does nothing where they already are.
 """
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 
+from slr_hf.commands import make_parser
 from slr_hf.model.landmarker_slr import LandmarkerError, cached_landmarker, is_known
 
 
 def main() -> int:
     """Runs the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--output", type=Path, default=cached_landmarker(), help="the bundle (default: in the cache)")
     output: Path = parser.parse_args().output
     try:

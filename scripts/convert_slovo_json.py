@@ -11,16 +11,12 @@ import argparse
 import sys
 from pathlib import Path
 
-#: The exit code for arguments and files that cannot be used.
-UNUSABLE = 2
+from slr_hf.commands import UNUSABLE, first_line, make_parser
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("input", type=Path, metavar="INPUT.json", help="the landmark JSON")
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the shards, new or without any")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -45,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError) as error:
         if options.debug:
             raise
-        print(f"convert_slovo_json.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        print(f"convert_slovo_json.py: {first_line(error)}", file=sys.stderr)
         return UNUSABLE
     if made.empty:
         names = ", ".join(made.empty)

@@ -13,16 +13,12 @@ import logging
 import sys
 from pathlib import Path
 
-#: The exit code for arguments and files that cannot be used.
-UNUSABLE = 2
+from slr_hf.commands import UNUSABLE, first_line, make_parser
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--model", required=True, metavar="MODEL", help="folder or Hub id of a saved model")
     parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="the clips to enrol")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the new model")
@@ -76,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         if options.debug:
             raise
-        print(f"enroll.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        print(f"enroll.py: {first_line(error)}", file=sys.stderr)
         return UNUSABLE
     for gloss, count in counts.items():
         print(f"{gloss}: {count} clip{'s' if count != 1 else ''}")

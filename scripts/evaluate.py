@@ -19,8 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: The exit code for arguments and files that cannot be used.
-UNUSABLE = 2
+from slr_hf.commands import UNUSABLE, first_line, make_parser
 
 #: The name that stands for all clips of a dataset.
 ALL_SPLITS = "all"
@@ -30,10 +29,7 @@ logger = logging.getLogger("evaluate")
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of a saved model")
     parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="what to evaluate on")
     parser.add_argument("--vocabulary", metavar="NAME", help="keep only the glosses of a vocabulary of slr_hf.data")
@@ -177,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         if options.debug:
             raise
-        print(f"evaluate.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        print(f"evaluate.py: {first_line(error)}", file=sys.stderr)
         return UNUSABLE
     auroc = metrics["confidence"]["auroc"]
     seen = metrics["seen_in_training"]

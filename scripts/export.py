@@ -18,16 +18,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: The exit code for arguments and files that cannot be used.
-UNUSABLE = 2
+from slr_hf.commands import UNUSABLE, first_line, make_parser
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of a saved model")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
@@ -96,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ModuleNotFoundError) as error:
         if options.debug:
             raise
-        print(f"export.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        print(f"export.py: {first_line(error)}", file=sys.stderr)
         return UNUSABLE
     print(json.dumps(report, ensure_ascii=False, indent=2))
     return 0

@@ -15,16 +15,15 @@ import logging
 import sys
 from pathlib import Path
 
+from slr_hf.commands import first_line, make_parser
+
 #: Exit codes.
 SOME_FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("input", type=Path, metavar="INPUT", help="folder of videos, or a CSV or TSV of clips")
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the dataset")
     parser.add_argument("--num-proc", type=int, default=1, metavar="N", help="number of processes (default: 1)")
@@ -69,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         if options.debug:
             raise
-        print(f"extract.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        print(f"extract.py: {first_line(error)}", file=sys.stderr)
         return UNUSABLE
     for failure in done.failures:
         print(f"extract.py: {failure.clip_id} failed: {failure.reason}", file=sys.stderr)

@@ -19,30 +19,23 @@ from typing import Any
 
 import numpy as np
 
-#: The exit code for a model, camera or video that cannot be read.
-UNREADABLE = 2
-
-#: Frames a second that a camera is taken to give, where times tell otherwise only later.
-CAMERA_FPS = 30.0
+from slr_hf.commands import UNUSABLE, first_line, make_parser
 
 WINDOW = "slr_hf"
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("source", nargs="?", default="0", help="a camera's number (default: 0), or a video file")
     parser.add_argument("--model", required=True, metavar="DIR", help="folder or Hub id of a saved model")
     parser.add_argument("--no-window", action="store_true", help="only print the signs")
     parser.add_argument(
-        "--confidence", type=float, default=0.5, metavar="P", help="leave out signs below it (default: 0.5)"
+        "--confidence", type=float, metavar="P", help="looks of a lower confidence name nothing (default: 0.85)"
     )
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
-    if not 0 <= parsed.confidence <= 1:
+    if parsed.confidence is not None and not 0 <= parsed.confidence <= 1:
         parser.error(f"--confidence must be from 0 to 1, but is {parsed.confidence}")
     return parsed
 
@@ -58,42 +51,32 @@ def show(picture: np.ndarray, title: str) -> bool:
     return key not in (27, ord("q")) and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
 
 
-def watch(recognize: Any, source: str, confidence: float, window: bool) -> None:
+def tell(recognize: Any, source: str, window: bool, settings: dict[str, Any]) -> None:
     """Tells signs until the source ends or the window is closed."""
     from slr_hf.live.camera import Camera
-    from slr_hf.model.extraction_slr import probe_video
+    from slr_hf.live.watching import watch
+    from slr_hf.model.extraction_slr import TimedFrame, probe_video
     from slr_hf.model.landmarks_slr import Landmarks
 
+    frames: Iterator[TimedFrame]
     with ExitStack() as stack:
         is_camera = source.isdecimal()
         if is_camera:
-            source_frames: Iterator[Any] = stack.enter_context(Camera(int(source))).frames()
-            fps = CAMERA_FPS
+            frames, fps = stack.enter_context(Camera(int(source))).frames(), None
         else:
-            fps = probe_video(source).fps or CAMERA_FPS
-            source_frames = stack.enter_context(closing(recognize.extractor.frames(source)))
-        pictures: list[np.ndarray] = []  # the one that the landmarker has now
-
-        def kept() -> Iterator[Any]:
-            for time, picture in source_frames:
-                pictures[:] = [picture]
-                yield time, picture
-
-        stream, title, last = None, WINDOW, -1.0
-        detections = stack.enter_context(closing(recognize.extractor.detect(kept(), fps)))
-        for index, (time, coordinates) in enumerate(detections):
-            height, width = pictures[0].shape[:2]
-            stream = stream or recognize.stream(fps, width, height, confidence=confidence)
-            last = max(last + 1e-3, index / fps if time is None else time)
-            for sign in stream.add(coordinates, last):
+            fps = probe_video(source).fps
+            frames = stack.enter_context(closing(recognize.extractor.frames(source)))
+        title = WINDOW
+        for moment in stack.enter_context(closing(watch(recognize, frames, fps, **settings))):
+            for sign in moment.signs:
                 print(json.dumps(asdict(sign), ensure_ascii=False), flush=True)
                 title = f"{sign.gloss} ({sign.confidence:.0%})"
             if window:
-                drawn = recognize.draw(pictures[0], Landmarks(coordinates[None], width=width, height=height), 0)
+                height, width = moment.picture.shape[:2]
+                seen = Landmarks(moment.coordinates[None], width=width, height=height)
+                drawn = recognize.draw(moment.picture, seen, 0)
                 if not show(drawn[:, ::-1] if is_camera else drawn, title):
                     return
-        for sign in stream.finish() if stream else []:
-            print(json.dumps(asdict(sign), ensure_ascii=False), flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,14 +93,15 @@ def main(arguments: list[str] | None = None) -> int:
     disable_progress_bar()
     try:
         recognize = SignRecognitionPipeline.from_pretrained(options.model)
-        watch(recognize, options.source, options.confidence, not options.no_window)
+        settings = {} if options.confidence is None else {"confidence": options.confidence}
+        tell(recognize, options.source, not options.no_window, settings)
     except KeyboardInterrupt:
         return 0
     except (VideoError, LandmarkerError, ImportError, OSError, ValueError) as error:
         if options.debug:
             raise
-        print(f"live.py: {next(iter(str(error).strip().splitlines()), type(error).__name__)}", file=sys.stderr)
-        return UNREADABLE
+        print(f"live.py: {first_line(error)}", file=sys.stderr)
+        return UNUSABLE
     return 0
 
 

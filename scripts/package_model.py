@@ -11,13 +11,12 @@ import json
 import sys
 from pathlib import Path
 
+from slr_hf.commands import make_parser
+
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder `best` of the last stage")
     parser.add_argument(
         "--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation; plots beside it"

@@ -14,18 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-#: The exit code for a model or a video that cannot be read.
-UNREADABLE = 2
+from slr_hf.commands import UNUSABLE, first_line, frame_bar, make_parser
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="video file of one sign")
     parser.add_argument(
         "--model", required=True, metavar="DIR", help="folder or Hub id of a saved model, or exported file (.onnx)"
@@ -40,23 +34,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     if parsed.top_k < 1:
         parser.error(f"--top-k must be at least 1, but is {parsed.top_k}")
     return parsed
-
-
-def recognize(pipeline: Any, video: str, top_k: int, mirror: bool) -> dict[str, Any]:
-    """Runs the pipeline on a video, with a bar that counts its frames.
-
-    Raises:
-        VideoError: If the file is missing or no video that can be decoded.
-        LandmarkerError: If the landmark models are missing or unusable.
-    """
-    # The delay spares a file that is refused at once its bar.
-    with tqdm(desc=Path(video).name, unit=" frames", file=sys.stderr, leave=False, delay=0.1) as bar:
-
-        def show(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return pipeline(video, top_k=top_k, mirror=mirror, progress=show)
 
 
 def format_table(answer: dict[str, Any], explanations: dict[str, str]) -> str:
@@ -74,11 +51,6 @@ def format_table(answer: dict[str, Any], explanations: dict[str, str]) -> str:
     ]
     lines += [f"  Note: {explanations[warning]}" for warning in answer["warnings"]]
     return "\n".join(lines) + "\n"
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, or its name where it has none."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,12 +79,14 @@ def main(arguments: list[str] | None = None) -> int:
         exported = Path(options.model).suffix == ".onnx"
         place = "" if exported or Path(options.model).is_dir() else "there is no such folder, and as a Hub id: "
         print(f"predict.py: cannot load the model {options.model}: {place}{first_line(error)}", file=sys.stderr)
-        return UNREADABLE
+        return UNUSABLE
 
     answers: list[dict[str, Any]] = []
     for video in options.videos:
         try:
-            answer = {"video": video, **recognize(pipeline, video, options.top_k, options.mirror)}
+            with frame_bar(video) as progress:
+                found = pipeline(video, top_k=options.top_k, mirror=options.mirror, progress=progress)
+            answer = {"video": video, **found}
             if not options.json:
                 print(format_table(answer, WARNINGS))
         except (VideoError, LandmarkerError, ImportError) as error:
@@ -124,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         json.dump(answers, sys.stdout, ensure_ascii=False, indent=2)
         print()
-    return UNREADABLE if any("error" in answer for answer in answers) else 0
+    return UNUSABLE if any("error" in answer for answer in answers) else 0
 
 
 if __name__ == "__main__":

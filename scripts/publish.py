@@ -14,18 +14,14 @@ import argparse
 import sys
 from pathlib import Path
 
-SPACE = Path(__file__).resolve().parents[1] / "space"
+from slr_hf.commands import UNUSABLE, make_parser
 
-#: The exit code for folders that cannot be used and for what the Hub refuses.
-UNUSABLE = 2
+SPACE = Path(__file__).resolve().parents[1] / "space"
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         "--model", type=Path, required=True, metavar="DIR", help="packaged model, see scripts/package_model.py"
     )

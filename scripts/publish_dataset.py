@@ -13,8 +13,7 @@ import logging
 import sys
 from pathlib import Path
 
-#: The exit code for arguments and files that cannot be used.
-UNUSABLE = 2
+from slr_hf.commands import UNUSABLE, first_line, make_parser
 
 #: The template of the card.
 TEMPLATE = Path(__file__).resolve().parents[1] / "dataset_card.md"
@@ -22,10 +21,7 @@ TEMPLATE = Path(__file__).resolve().parents[1] / "dataset_card.md"
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="what to publish")
     parser.add_argument("--repository", required=True, metavar="USER/NAME", help="its name on the Hub")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder to write")
@@ -74,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         if options.debug:
             raise
-        print(f"publish_dataset.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        print(f"publish_dataset.py: {first_line(error)}", file=sys.stderr)
         return UNUSABLE
     print(place)
     return 0

@@ -26,19 +26,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from slr_hf.commands import UNUSABLE, first_line, make_parser
+
 #: The name that stands for every session in turn.
 ALL_SESSIONS = "all"
-
-#: The exit code for arguments and files that cannot be used.
-UNUSABLE = 2
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    description, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     data = parser.add_argument_group("data")
     data.add_argument(
         "--dataset", required=True, nargs="+", metavar="DATASET", help="what to train on; several make one label space"
@@ -218,7 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError, RuntimeError, StageError) as error:
         if options.debug:
             raise
-        print(f"train.py: {next(iter(str(error).splitlines()), type(error).__name__)}", file=sys.stderr)
+        print(f"train.py: {first_line(error)}", file=sys.stderr)
         return UNUSABLE
     if PartialState().is_main_process:
         print(json.dumps(metrics, ensure_ascii=False, indent=2))

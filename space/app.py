@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 import limits
@@ -56,7 +57,7 @@ SHOW_STEPS = "(...inputs) => { document.querySelector('#step').scrollIntoView({ 
 
 
 def answer_page(
-    recognizer: Callable[..., dict[str, Any]], files: VisitorFiles
+    recognizer: Any, files: VisitorFiles
 ) -> Callable[..., Generator[tuple[Outcome | None, str], None, None]]:
     """Makes the handler of the button.
 
@@ -88,11 +89,12 @@ def answer_page(
     return handle
 
 
-def answer_program(recognizer: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[str, Any]]:
     """Makes the function that programs and language models call.
 
     Args:
         recognizer: A `SignRecognitionPipeline`.
+        files: The files of the visitors.
     """
 
     def recognize_sign(video: str, mirror: bool = False, top_k: int = limits.NUM_ANSWERS) -> dict[str, Any]:
@@ -109,6 +111,8 @@ def answer_program(recognizer: Callable[..., dict[str, Any]]) -> Callable[..., d
         """
         if not 1 <= top_k <= 20:
             raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.")
+        call = uuid4().hex  # a visitor of its own
+        files.keep_only(call, video)
         try:
             # The first outcome is the answer; nothing is drawn.
             steps = recognize(recognizer, video, mirror, lambda *_: None, get_upload_folder(), int(top_k))
@@ -117,8 +121,7 @@ def answer_program(recognizer: Callable[..., dict[str, Any]]) -> Callable[..., d
         except Refused as refused:
             raise gr.Error(texts_of("en")[str(refused)]) from refused
         finally:
-            if video and Path(video).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
-                Path(video).unlink(missing_ok=True)
+            files.leave(call)
         return {
             "predictions": [{"label": label, "score": score} for label, score in outcome.predictions],
             "confidence": outcome.confidence,
@@ -129,7 +132,7 @@ def answer_program(recognizer: Callable[..., dict[str, Any]]) -> Callable[..., d
     return recognize_sign
 
 
-def build_demo(recognizer: Callable[..., dict[str, Any]], glosses: list[str]) -> gr.Blocks:
+def build_demo(recognizer: Any, glosses: list[str]) -> gr.Blocks:
     """Builds the page.
 
     Args:
@@ -241,7 +244,7 @@ def build_demo(recognizer: Callable[..., dict[str, Any]], glosses: list[str]) ->
 
         # For programs: the same by another door, with neither page nor drawing.
         gr.Button(visible=False).click(
-            answer_program(recognizer),
+            answer_program(recognizer, files),
             [
                 gr.Video(visible=False, label="video"),
                 gr.Checkbox(visible=False, label="mirror"),

@@ -23,4 +23,4 @@ QUEUE = 40
 
 #: What is still there when its page is closed is deleted, in seconds: how often that is looked at, and the age it may
 #: reach.
-DELETE_CACHE = (300, 1800)
+DELETE_CACHE = (300, 1500)

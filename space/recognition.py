@@ -97,7 +97,7 @@ def duration(video: str | Path) -> float:
 
 
 def recognize(
-    recognizer: Callable[..., dict[str, Any]],
+    recognizer: Any,
     video: str | Path | None,
     mirror: bool,
     progress: Progress,
@@ -131,10 +131,9 @@ def recognize(
 
     if duration(video) > limits.LONGEST_SECONDS:
         raise Refused("too_long")
-    pipeline: Any = recognizer
     try:
-        landmarks = pipeline.extractor(video, progress=lambda done, total: report("finding", done, total))
-        answer = pipeline(landmarks, mirror=mirror, top_k=top_k, explain=True)
+        landmarks = recognizer.extractor(video, progress=lambda done, total: report("finding", done, total))
+        answer = recognizer(landmarks, mirror=mirror, top_k=top_k, explain=True)
     except ValueError as error:
         logger.warning("A video could not be recognised.", exc_info=True)
         raise Refused("unreadable") from error
@@ -145,7 +144,7 @@ def recognize(
         moments=find_moments(answer.get("times", []), answer.get("frame_weights", [])),
     )
     yield outcome
-    yield draw(pipeline, Path(video), landmarks, mirror, outcome, report, Path(folder))
+    yield draw(recognizer, Path(video), landmarks, mirror, outcome, report, Path(folder))
 
 
 def find_moments(times: list[float], weights: list[float]) -> tuple[Moment, ...]:

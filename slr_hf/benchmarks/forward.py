@@ -33,9 +33,14 @@ def count_flops(model: SLRForSignClassification, keypoints: torch.Tensor) -> dic
         name.removeprefix(f"{type(model).__name__}."): sum(flops.values())
         for name, flops in counter.get_flop_counts().items()
     }
-    blocks = {"embedding": "slr.embedding", "transformer": "slr.transformer", "pooling": "slr.pooling"}
+    blocks = {
+        "embedding": "slr.embedding",
+        "transformer": "slr.transformer",
+        "pooling": "slr.pooling",
+        "classifier": "classifier",
+    }
     found = {block: by_module.get(name, 0) for block, name in blocks.items()}
-    return {"total": counter.get_total_flops(), **found, "classifier": by_module.get("classifier", 0)}
+    return {"total": counter.get_total_flops(), **found}
 
 
 def benchmark_forward(size: str, frames: int, batch_size: int, num_labels: int, runs: int) -> dict[str, Any]:

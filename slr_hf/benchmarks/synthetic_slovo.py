@@ -56,10 +56,7 @@ def write_synthetic_slovo(annotations: str | Path, material: str | Path, folder:
 def _move(movement: Landmarks, num_frames: int, generator: np.random.Generator) -> np.ndarray:
     """The movement in `num_frames` frames of the stored points, `(frames, points, 3)`."""
     frames = np.round(np.linspace(0, len(movement.coordinates) - 1, num_frames)).astype(int)
-    stored = np.full((num_frames, len(STORED_POINTS), 3), np.nan, np.float32)
-    column = {point: index for index, point in enumerate(STORED_POINTS)}
-    known = [index for index, point in enumerate(movement.points) if point in column]
-    stored[:, [column[movement.points[index]] for index in known]] = movement.coordinates[frames][:, known]
+    stored = movement.take(STORED_POINTS)[frames]
     return (stored + generator.normal(0, _NOISE, stored.shape)).astype(np.float16)
 
 

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from slr_hf.commands import first_line
 from slr_hf.data.clip_lists import Clip
 from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
 from slr_hf.model.landmarker_slr import LandmarkerError
@@ -70,7 +71,7 @@ def extract_clip(clip: Clip, extractor: HolisticExtractor) -> Outcome:
         except LandmarkerError:
             raise
         except (ValueError, RuntimeError, OSError, MemoryError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            reason = first_line(error)
             return Outcome(reason=reason, warnings=tuple(warnings))
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, concatenate_datasets
 from datasets.exceptions import DatasetGenerationError
 
+from slr_hf.commands import first_line
 from slr_hf.data.slovo_annotations import SlovoClip, read_annotation_file, slovo_glosses
 from slr_hf.model.landmarks_slr import NUM_LANDMARKS
 
@@ -230,7 +231,7 @@ def _load_shards(folder: Path, missing: Missing, cache_dir: str | Path | None) -
         try:
             schema = parquet.read_schema(shard)
         except (pa.ArrowInvalid, OSError) as error:
-            problems[shard.name] = str(next(iter(str(error).splitlines()), type(error).__name__))
+            problems[shard.name] = first_line(error)
             continue
         _check_schema(shard, schema)
     _report(problems, len(shards), f"form of Parquet in {folder}", missing, things="shards")

@@ -136,11 +136,5 @@ class OnnxSignRecognitionPipeline(SignRecognitionPipeline):
         tensors = {name: torch.from_numpy(values) for name, values in inputs.items()}
         return {**tensors, "warnings": self.find_warnings(landmarks)}
 
-    def _forward(self, input_tensors: dict[str, Any], **_: Any) -> ModelOutput:
-        # The keypoints and their positions stay inside the exported model.
-        inputs = dict(input_tensors)
-        warnings = inputs.pop("warnings")
-        return ModelOutput(outputs=self.model(**inputs), warnings=warnings)
-
 
 __all__ = ["OnnxRecognizer", "OnnxSignRecognitionPipeline"]

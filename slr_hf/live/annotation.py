@@ -8,12 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from slr_hf.model.extraction_slr import probe_video
+from slr_hf.live.watching import watch
+from slr_hf.model.extraction_slr import Progress, probe_video
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.streaming_slr import Segment
-
-#: Where frames carry no time, and the file states no rate.
-_ASSUMED_FPS = 30.0
 
 #: The name of the tier in files for ELAN.
 TIER = "gloss"
@@ -22,10 +20,10 @@ TIER = "gloss"
 def find_signs(
     recognize: SignRecognitionPipeline,
     video: str | Path,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
     **settings: Any,
 ) -> Iterator[Segment]:
-    """Finds the signs of a video of any length; in memory are the frames of one sign only.
+    """Finds the signs of a video of any length; in memory is one window of the stream.
 
     Args:
         recognize: The pipeline.
@@ -41,18 +39,12 @@ def find_signs(
         LandmarkerError: If the landmark models are missing or unusable.
     """
     info = probe_video(video)
-    fps = info.fps or _ASSUMED_FPS
-    stream = recognize.stream(fps, info.width, info.height, **settings)
-    last = -1.0
     frames = recognize.extractor.frames(video)
-    with closing(frames), closing(recognize.extractor.detect(frames, fps)) as detections:
-        for index, (time, coordinates) in enumerate(detections):
-            # The times of a damaged file may fall back.
-            last = max(last + 1e-3, index / fps if time is None else time)
-            yield from stream.add(coordinates, last)
+    with closing(frames), closing(watch(recognize, frames, info.fps, **settings)) as moments:
+        for index, moment in enumerate(moments):
+            yield from moment.signs
             if progress is not None:
                 progress(index + 1, info.frames)
-    yield from stream.finish()
 
 
 def write_json_lines(signs: Iterable[Segment], path: Path, video: Path) -> None:

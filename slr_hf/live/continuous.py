@@ -1,7 +1,7 @@
 """Continuous signing made of single clips, and how well a stream's signs are found in it.
 
 Clips of signs follow each other in random order, with idle moments between them. All are brought to one place and scale
-of the signer, and short straight movements join them, so that no jump betrays where one ends.
+of the signer, and short straight movements join them. Cuts are smoothed so, not hidden: real signers move otherwise.
 """
 
 import time

@@ -19,6 +19,10 @@ _BORDER = (20, 20, 20)
 #: Width of a line as a share of the frame's shorter side.
 _LINE = 1 / 160
 
+#: The points of each group, and of all groups in turn.
+_POINTS = {group: sorted({point for edge in SKELETON_EDGES[group] for point in edge}) for group in COLOURS}
+_ALL_POINTS = [point for points in _POINTS.values() for point in points]
+
 #: Bits of a pixel's fraction in OpenCV's coordinates.
 _SHIFT = 4
 
@@ -48,15 +52,14 @@ def draw_skeleton(picture: np.ndarray, landmarks: Landmarks, index: int) -> np.n
     drawn = np.array(picture)
     height, width = drawn.shape[:2]
     line = max(round(min(height, width) * _LINE), 1)
+    places = landmarks.take(_ALL_POINTS, slice(index, index + 1))[0, :, :2] * (width, height)
+    # Far outside, coordinates would not fit OpenCV's integers.
+    near = (np.abs(places) < 10 * max(width, height)).all(axis=1)  # NaN is not
+    pixels = np.round(np.where(near[:, None], places, 0) * 2**_SHIFT).astype(int)
+    seen = {point: tuple(pixels[row].tolist()) for row, point in enumerate(_ALL_POINTS) if near[row]}
     for group, colour in COLOURS.items():
-        edges = SKELETON_EDGES[group]
-        points = sorted({point for edge in edges for point in edge})
-        places = landmarks.at(index, points)[:, :2] * (width, height)
-        # Far outside, coordinates would not fit OpenCV's integers.
-        near = (np.abs(places) < 10 * max(width, height)).all(axis=1)  # NaN is not
-        pixels = np.round(np.where(near[:, None], places, 0) * 2**_SHIFT).astype(int)
-        place = {point: tuple(pixels[row].tolist()) for row, point in enumerate(points) if near[row]}
-        lines = [(place[first], place[second]) for first, second in edges if first in place and second in place]
+        place = {point: seen[point] for point in _POINTS[group] if point in seen}
+        lines = [(place[a], place[b]) for a, b in SKELETON_EDGES[group] if a in place and b in place]
         thickness = line if group != "lips" else max(line // 2, 1)
         for colour_now, wider in ((_BORDER, 2), (colour, 0)):
             for start, end in lines:

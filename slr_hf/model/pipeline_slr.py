@@ -176,7 +176,7 @@ class SignRecognitionPipeline(Pipeline):
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> ModelOutput:
         inputs = dict(input_tensors)
         warnings = inputs.pop("warnings")
-        return ModelOutput(outputs=self.model(**inputs), warnings=warnings, positions=inputs["positions"])
+        return ModelOutput(outputs=self.model(**inputs), warnings=warnings, positions=inputs.get("positions"))
 
     def postprocess(  # type: ignore[override]
         self, model_outputs: ModelOutput, top_k: int = 5, explain: bool = False

@@ -223,10 +223,11 @@ class KeypointProcessor(FeatureExtractionMixin):
             clip = self.correct_aspect(clip, landmarks.width, landmarks.height)
         if self.do_normalize:
             clip = self.normalize_to_signer(clip)
-        keypoints = np.ascontiguousarray(clip["keypoints"][:, : self.num_points])
-        if not clip["part_mask"].all():
-            keypoints = np.where(self._by_point(clip["part_mask"]), keypoints, np.float32(0))
-        clip["keypoints"] = keypoints
+        keypoints = clip["keypoints"][:, : self.num_points]
+        if clip["part_mask"].all():
+            clip["keypoints"] = np.ascontiguousarray(keypoints)
+        else:
+            clip["keypoints"] = np.where(self._by_point(clip["part_mask"]), keypoints, np.float32(0))
         if self.do_resample and len(clip["positions"]) > self.input_size:
             clip = self.resample(clip)
         return clip

@@ -23,8 +23,8 @@ Progress = Callable[[int, int | None], None]
 #: A frame's time in seconds, where it is known, and its RGB picture `(height, width, 3)`.
 TimedFrame = tuple[float | None, np.ndarray]
 
-# Without a frame rate the landmarker, which tracks, is told this one.
-_ASSUMED_FPS = 30.0
+#: Without a frame rate the landmarker, which tracks, is told this one.
+ASSUMED_FPS = 30.0
 
 
 class VideoError(ValueError):
@@ -226,7 +226,7 @@ class HolisticExtractor:
                 shape = shape or picture.shape
                 if picture.shape != shape:
                     picture = _resized(picture, shape[1], shape[0])
-                moment = index / (fps or _ASSUMED_FPS) if time is None else time
+                moment = index / (fps or ASSUMED_FPS) if time is None else time
                 timestamp = max(timestamp + 1, round(moment * 1000))  # must rise
                 image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
                 yield time, _coordinates(landmarker.detect_for_video(image, timestamp))
@@ -325,4 +325,13 @@ def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Itera
             logger.warning("%s announces %d frames, but only %d can be decoded.", path, stream.frames, count)
 
 
-__all__ = ["HolisticExtractor", "Progress", "VideoError", "VideoInfo", "probe_video", "read_frames"]
+__all__ = [
+    "ASSUMED_FPS",
+    "HolisticExtractor",
+    "Progress",
+    "TimedFrame",
+    "VideoError",
+    "VideoInfo",
+    "probe_video",
+    "read_frames",
+]

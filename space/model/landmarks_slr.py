@@ -149,32 +149,25 @@ class Landmarks:
         """The number of frames."""
         return self.coordinates.shape[0]
 
-    def take(self, points: Sequence[int]) -> np.ndarray:
+    def take(self, points: Sequence[int], frames: slice = slice(None)) -> np.ndarray:
         """Returns the coordinates of `points`, in that order; NaN where a point is not stored.
 
         Args:
             points: Holistic indices; one may stand more than once.
+            frames: Which frames; all by default.
 
         Returns:
             A new float32 array of shape `(frames, len(points), 3)`.
         """
+        coordinates = self.coordinates[frames]
         columns = _columns(self.points, tuple(points))
         missing = columns < 0
         if missing.all():  # there may be no column at all
-            return np.full((self.num_frames, len(columns), 3), np.nan, np.float32)
-        taken = self.coordinates.take(columns, axis=1).astype(np.float32, copy=False)
+            return np.full((len(coordinates), len(columns), 3), np.nan, np.float32)
+        taken = coordinates.take(columns, axis=1).astype(np.float32, copy=False)
         if missing.any():
             taken[:, missing] = np.nan
         return taken
-
-    def at(self, index: int, points: Sequence[int]) -> np.ndarray:
-        """Returns the coordinates of `points` in one frame: `(len(points), 3)`; see `take`.
-
-        Args:
-            index: The frame's place in the clip.
-            points: Holistic indices.
-        """
-        return replace(self, coordinates=self.coordinates[index : index + 1]).take(points)[0]
 
     def select(self, points: Sequence[int]) -> "Landmarks":
         """Returns the landmarks with `points` as the columns; see `take`."""
