@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from slr_hf.commands import UNUSABLE, first_line, frame_bar, make_parser
+from slr_hf.model.streaming_slr import StreamSettings
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -29,11 +30,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument(
-        "--confidence", type=float, metavar="P", help="looks of a lower confidence name nothing (default: 0.85)"
+        "--confidence",
+        type=float,
+        default=StreamSettings.confidence,
+        metavar="P",
+        help="looks of a lower confidence name nothing (default: %(default)s)",
     )
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
-    if parsed.confidence is not None and not 0 <= parsed.confidence <= 1:
+    if not 0 <= parsed.confidence <= 1:
         parser.error(f"--confidence must be from 0 to 1, but is {parsed.confidence}")
     if parsed.format != "jsonl" and parsed.output is None:
         parser.error(f"--format {parsed.format} needs --output, a folder for its files")
@@ -72,9 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if path is not None and path.exists() and not options.overwrite:
                 raise FileExistsError(f"{path} is there already. Move it away, or pass --overwrite.")
-            settings = {} if options.confidence is None else {"confidence": options.confidence}
             with frame_bar(video) as progress:
-                signs = list(find_signs(recognize, video, progress, **settings))
+                signs = list(find_signs(recognize, video, progress, confidence=options.confidence))
             if path is not None:
                 write_signs(signs, path, video)
                 print(f"{path}: {len(signs)} signs")

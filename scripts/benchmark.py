@@ -45,6 +45,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--session", default="2", help="live: a session that the model has not seen (default: 2)")
     parser.add_argument("--idle", type=Path, help="live: landmark arrays (.npz) with clips without a sign")
     parser.add_argument("--repeats", type=int, default=1, help="live: how often the stream is repeated (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="live: seed of the stream (default: 0)")
     parser.add_argument("--annotations", type=Path, help="slovo: the annotations.csv of SLOVO")
     parser.add_argument("--material", type=Path, help="slovo: landmark arrays (.npz) to take movements from")
     parser.add_argument("--output", type=Path, help="slovo: folder of the set, its cache and the training")
@@ -108,7 +109,9 @@ def _memory(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
 def _live(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     from slr_hf.benchmarks.live import benchmark_live
 
-    yield benchmark_live(options.model, options.signs, options.session, options.idle, options.clips, options.repeats)
+    yield benchmark_live(
+        options.model, options.signs, options.session, options.idle, options.clips, options.repeats, options.seed
+    )
 
 
 def _slovo(options: argparse.Namespace) -> Iterable[dict[str, Any]]:

@@ -15,10 +15,10 @@ import logging
 import sys
 from pathlib import Path
 
-from slr_hf.commands import first_line, make_parser
+from slr_hf.commands import UNUSABLE, first_line, make_parser
 
-#: Exit codes.
-SOME_FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+#: Exit codes, beside that of input that cannot be used.
+SOME_FAILED, INTERRUPTED = 1, 130
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

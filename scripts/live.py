@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.model.streaming_slr import StreamSettings
 
 WINDOW = "slr_hf"
 
@@ -31,11 +32,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", required=True, metavar="DIR", help="folder or Hub id of a saved model")
     parser.add_argument("--no-window", action="store_true", help="only print the signs")
     parser.add_argument(
-        "--confidence", type=float, metavar="P", help="looks of a lower confidence name nothing (default: 0.85)"
+        "--confidence",
+        type=float,
+        default=StreamSettings.confidence,
+        metavar="P",
+        help="looks of a lower confidence name nothing (default: %(default)s)",
     )
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
-    if parsed.confidence is not None and not 0 <= parsed.confidence <= 1:
+    if not 0 <= parsed.confidence <= 1:
         parser.error(f"--confidence must be from 0 to 1, but is {parsed.confidence}")
     return parsed
 
@@ -51,7 +56,7 @@ def show(picture: np.ndarray, title: str) -> bool:
     return key not in (27, ord("q")) and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
 
 
-def tell(recognize: Any, source: str, window: bool, settings: dict[str, Any]) -> None:
+def tell(recognize: Any, source: str, confidence: float, window: bool) -> None:
     """Tells signs until the source ends or the window is closed."""
     from slr_hf.live.camera import Camera
     from slr_hf.live.watching import watch
@@ -67,7 +72,7 @@ def tell(recognize: Any, source: str, window: bool, settings: dict[str, Any]) ->
             fps = probe_video(source).fps
             frames = stack.enter_context(closing(recognize.extractor.frames(source)))
         title = WINDOW
-        for moment in stack.enter_context(closing(watch(recognize, frames, fps, **settings))):
+        for moment in stack.enter_context(closing(watch(recognize, frames, fps, confidence=confidence))):
             for sign in moment.signs:
                 print(json.dumps(asdict(sign), ensure_ascii=False), flush=True)
                 title = f"{sign.gloss} ({sign.confidence:.0%})"
@@ -93,8 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     disable_progress_bar()
     try:
         recognize = SignRecognitionPipeline.from_pretrained(options.model)
-        settings = {} if options.confidence is None else {"confidence": options.confidence}
-        tell(recognize, options.source, not options.no_window, settings)
+        tell(recognize, options.source, options.confidence, not options.no_window)
     except KeyboardInterrupt:
         return 0
     except (VideoError, LandmarkerError, ImportError, OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What the commands in scripts/ have in common.
+"""What the commands in scripts/ have in common, and how errors are told in one line.
 
 Nothing heavy is imported here, so that `--help` is answered at once.
 """

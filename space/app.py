@@ -109,11 +109,11 @@ def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[s
             predictions (a list of label and score, the best first), confidence (the probability that the first is
             right), confidence_word (sure, fairly_sure, unsure or guessing) and warnings (why the answer may be poor).
         """
-        if not 1 <= top_k <= 20:
-            raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.")
         call = uuid4().hex  # a visitor of its own
         files.keep_only(call, video)
         try:
+            if not 1 <= top_k <= 20:
+                raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.")
             # The first outcome is the answer; nothing is drawn.
             steps = recognize(recognizer, video, mirror, lambda *_: None, get_upload_folder(), int(top_k))
             outcome = next(steps)

@@ -41,10 +41,10 @@ def find_signs(
     info = probe_video(video)
     frames = recognize.extractor.frames(video)
     with closing(frames), closing(watch(recognize, frames, info.fps, **settings)) as moments:
-        for index, moment in enumerate(moments):
+        for moment in moments:
             yield from moment.signs
             if progress is not None:
-                progress(index + 1, info.frames)
+                progress(moment.index + 1, info.frames)
 
 
 def write_json_lines(signs: Iterable[Segment], path: Path, video: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from torchmetrics.functional.text import word_error_rate
 
+from slr_hf.model.extraction_slr import ASSUMED_FPS
 from slr_hf.model.landmarks_slr import LEFT_SHOULDER, RIGHT_SHOULDER, Landmarks
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.streaming_slr import Segment
@@ -126,7 +127,7 @@ def measure_stream(recognize: SignRecognitionPipeline, signing: ContinuousSignin
     """
     landmarks = signing.landmarks
     stream = recognize.stream(
-        float(landmarks.fps or 30), landmarks.width, landmarks.height, landmarks.points, **settings
+        float(landmarks.fps or ASSUMED_FPS), landmarks.width, landmarks.height, landmarks.points, **settings
     )
     told: list[tuple[float, Segment]] = []
     start = time.process_time()

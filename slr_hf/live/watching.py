@@ -20,11 +20,13 @@ class Moment:
     """What is known when a frame has been seen.
 
     Args:
+        index: The frame's place, from 0.
         picture: The frame, RGB uint8 `(height, width, 3)`.
         coordinates: Its landmarks, `(543, 3)`; see `Landmarks`.
         signs: The signs that ended with it.
     """
 
+    index: int
     picture: np.ndarray
     coordinates: np.ndarray
     signs: tuple[Segment, ...]
@@ -61,9 +63,9 @@ def watch(
             height, width = pictures[0].shape[:2]
             stream = stream or recognize.stream(fps, width, height, **settings)
             last = max(last + _LEAST_STEP, index / fps if time is None else time)
-            yield Moment(pictures[0], coordinates, tuple(stream.add(coordinates, last)))
+            yield Moment(index, pictures[0], coordinates, tuple(stream.add(coordinates, last)))
     if stream is not None and (signs := stream.finish()):
-        yield Moment(pictures[0], coordinates, tuple(signs))
+        yield Moment(index, pictures[0], coordinates, tuple(signs))
 
 
 __all__ = ["Moment", "watch"]

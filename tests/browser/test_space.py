@@ -297,6 +297,7 @@ def test_programs_call_it_by_name_and_get_plain_values(space: str, data_dir: Pat
     assert not [path for path in videos(uploads) if path.name == "msl150_dolor_001.mp4"], "it goes with the answer"
     with pytest.raises(AppError, match="top_k"):
         client.predict(video=clip, mirror=False, top_k=0, api_name="/recognize_sign")
+    assert not [path for path in videos(uploads) if path.name == "msl150_dolor_001.mp4"], "refused calls leave nothing"
     # What belongs to the page is no part of the interface.
     assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/recognize_sign"]
 
