@@ -20,9 +20,11 @@ import gradio as gr
 import limits
 from answer import NO_SIGN, confidence_word, show_message, show_moments, show_outcome, texts_of
 from gradio.utils import get_upload_folder
-from recognition import Outcome, Refused, recognize
+from isolation import Isolation, Refused
+from recognition import Outcome, recognize
+from starlette.middleware import Middleware
 from texts import LANGUAGES
-from visitors import VisitorFiles
+from visitors import UploadWatcher, VisitorFiles
 
 FOLDER = Path(__file__).parent
 
@@ -132,18 +134,18 @@ def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[s
     return recognize_sign
 
 
-def build_demo(recognizer: Any, glosses: list[str]) -> gr.Blocks:
+def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.Blocks:
     """Builds the page.
 
     Args:
         recognizer: A `SignRecognitionPipeline`.
         glosses: What the model knows.
+        files: The files of the visitors.
     """
     glosses = sorted((gloss for gloss in glosses if gloss != NO_SIGN), key=str.casefold)
     items = "".join(f"<li>{html.escape(gloss)}</li>" for gloss in glosses)
     texts = texts_of("en", count=len(glosses))
     examples = sorted(str(path) for path in (FOLDER / "examples").glob("*.mp4"))
-    files = VisitorFiles(get_upload_folder())
 
     with gr.Blocks(title="Sign language recognition", delete_cache=limits.DELETE_CACHE) as demo:
         outcome = gr.State(None)
@@ -271,7 +273,9 @@ def main(arguments: list[str] | None = None) -> None:
         recognizer = pipeline(model=model, trust_remote_code=True)
     except OSError as error:
         parser.error(f"no model at {model} (set SLR_MODEL to a folder or Hub id): {error}")
-    demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()))
+    Isolation.prepare()
+    files = VisitorFiles(get_upload_folder())
+    demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()), files)
     demo.launch(
         server_port=options.port,
         max_file_size=f"{limits.LARGEST_MEGABYTES}mb",
@@ -279,6 +283,7 @@ def main(arguments: list[str] | None = None) -> None:
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
+        app_kwargs={"middleware": [Middleware(UploadWatcher, files=files)]},
         mcp_server=find_spec("mcp") is not None,
         footer_links=["api"],
         theme=THEME,

@@ -8,7 +8,8 @@ import av
 import limits
 import numpy as np
 import pytest
-from recognition import Outcome, Refused, duration, find_moments, recognize
+from isolation import Refused, run_here
+from recognition import Outcome, duration, find_moments, recognize
 
 from slr_hf.model.landmarks_slr import Landmarks
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
@@ -53,7 +54,7 @@ def pipeline(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SignRecognitio
 
 
 def ask(pipeline: Any, video: Path | None, folder: Path, mirror: bool = False) -> list[Outcome]:
-    return list(recognize(pipeline, video, mirror, lambda *_: None, folder / "drawn"))
+    return list(recognize(pipeline, video, mirror, lambda *_: None, folder / "drawn", run=run_here))
 
 
 def test_the_answer_comes_first_and_then_what_was_seen(
