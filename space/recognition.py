@@ -68,27 +68,26 @@ class Outcome:
     video: str | None = None
 
 
-def duration(video: str | Path) -> float:
+def duration(extractor: Any, video: str | Path) -> float:
     """The length of a video in seconds, from the times of its packets: browsers record without a length in the header.
 
-    Raises:
-        Refused: If it is no video, one without frames, or one whose frames are too large.
-    """
-    import av
+    Args:
+        extractor: A `HolisticExtractor`, which opens the video.
+        video: The file.
 
-    try:
-        with av.open(str(video)) as container:
-            if not container.streams.video:
-                raise Refused("unreadable")
-            stream = container.streams.video[0]
-            if stream.width * stream.height > limits.LARGEST_MEGAPIXELS * 1e6:
-                raise Refused("too_large")
-            times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
-    except (av.error.FFmpegError, FileNotFoundError) as error:
-        logger.warning("A video could not be read: %s", error)
-        raise Refused("unreadable") from error
+    Raises:
+        ValueError: If it is no video, or one without frames.
+        Refused: If its frames are too large.
+    """
+    with extractor.open(video) as container:
+        if not container.streams.video:
+            raise ValueError(f"{video} holds no video.")
+        stream = container.streams.video[0]
+        if stream.width * stream.height > limits.LARGEST_MEGAPIXELS * 1e6:
+            raise Refused("too_large")
+        times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
     if not times or stream.time_base is None:
-        raise Refused("unreadable")
+        raise ValueError(f"{video} holds no frames.")
     return float((max(times) - min(times)) * stream.time_base)
 
 
@@ -163,11 +162,13 @@ def find_landmarks(extractor: Any, video: str | Path, report: Progress) -> Produ
     Raises:
         Refused: If the video is not readable or over a limit.
     """
-    if duration(video) > limits.LONGEST_SECONDS:
-        raise Refused("too_long")
+    import av
+
     try:
+        if duration(extractor, video) > limits.LONGEST_SECONDS:
+            raise Refused("too_long")
         landmarks = extractor(video, progress=lambda done, total: report("finding", done, total))
-    except ValueError as error:
+    except (ValueError, av.error.FFmpegError) as error:
         logger.warning("A video could not be recognised: %s", error)
         raise Refused("unreadable") from error
     return {"fps": landmarks.fps, "width": landmarks.width, "height": landmarks.height}, landmarks.coordinates

@@ -187,6 +187,11 @@ class HolisticExtractor:
                     progress(len(found), info.frames)
         return Landmarks(np.stack(found), fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
 
+    @staticmethod
+    def open(path: str | os.PathLike[str]) -> Any:
+        """Opens a video that may come from a stranger; see `open_video`."""
+        return open_video(path)
+
     def frames(self, path: str | os.PathLike[str]) -> Generator[TimedFrame, None, None]:
         """Reads a video as the landmarker sees it, one frame at a time, for example to draw on; see `read_frames`."""
         return read_frames(path, self.frame_size)
