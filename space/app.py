@@ -115,13 +115,13 @@ def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[s
         files.keep_only(call, video)
         try:
             if not 1 <= top_k <= 20:
-                raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.")
+                raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.", print_exception=False)
             # The first outcome is the answer; nothing is drawn.
             steps = recognize(recognizer, video, mirror, lambda *_: None, get_upload_folder(), int(top_k))
             outcome = next(steps)
             steps.close()
         except Refused as refused:
-            raise gr.Error(texts_of("en")[str(refused)]) from refused
+            raise gr.Error(texts_of("en")[str(refused)], print_exception=False) from refused
         finally:
             files.leave(call)
         return {
@@ -147,7 +147,10 @@ def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.B
     texts = texts_of("en", count=len(glosses))
     examples = sorted(str(path) for path in (FOLDER / "examples").glob("*.mp4"))
 
-    with gr.Blocks(title="Sign language recognition", delete_cache=limits.DELETE_CACHE) as demo:
+    # Without `analytics_enabled`, the page would tell Gradio's makers of its start.
+    with gr.Blocks(
+        title="Sign language recognition", delete_cache=limits.DELETE_CACHE, analytics_enabled=False
+    ) as demo:
         outcome = gr.State(None)
         with gr.Row(elem_id="header"):
             title = gr.Markdown(texts["title"])
