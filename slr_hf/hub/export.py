@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from slr_hf.hub.landmark_graph import LandmarkRecognizer, batch_landmarks, input_points
-from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks
+from slr_hf.hub.landmark_graph import LandmarkRecognizer, batch_landmarks
+from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks, input_points
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
 

@@ -13,7 +13,7 @@ from transformers.utils import ModelOutput
 
 from .drawing_slr import draw_skeleton
 from .extraction_slr import HolisticExtractor
-from .landmarks_slr import NOSE, NUM_LANDMARKS, POSE_WRISTS, Landmarks
+from .landmarks_slr import NOSE, NUM_LANDMARKS, POSE_WRISTS, Landmarks, input_points
 from .modeling_slr import SLRForSignClassification
 from .processing_slr import KeypointProcessor
 from .streaming_slr import StreamingRecognizer, StreamSettings
@@ -174,8 +174,15 @@ class SignRecognitionPipeline(Pipeline):
     ) -> dict[str, Any]:
         """Finds the landmarks where they are not given, and makes keypoints of them."""
         # Not isinstance: in remote code, this folder and slr_hf each have a class of that name.
-        landmarks = input_ if hasattr(input_, "coordinates") else self.extractor(input_, fps=fps, progress=progress)
+        landmarks = input_ if hasattr(input_, "coordinates") else self.find_landmarks(input_, fps, progress)
         return {**self.feature_extractor(landmarks, mirror=mirror), "warnings": self.find_warnings(landmarks)}
+
+    def find_landmarks(
+        self, source: Any, fps: float | None = None, progress: Callable[[int, int | None], None] | None = None
+    ) -> Landmarks:
+        """Finds the landmarks of a clip, and keeps those that the answer rests on; see `HolisticExtractor`."""
+        points = input_points(self.feature_extractor.parts)
+        return self.extractor(source, fps=fps, progress=progress, points=points)
 
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> ModelOutput:
         inputs = dict(input_tensors)
