@@ -149,6 +149,11 @@ class StreamingRecognizer:
         self._next_look = -np.inf
         self._run: _Run | None = None
 
+    @property
+    def under_way(self) -> str | None:
+        """The gloss of the sign that seems under way, which may yet turn out to be none."""
+        return None if self._run is None else self._run.gloss
+
     def add(self, frame: np.ndarray, time: float | None = None) -> list[Segment]:
         """Takes the next frame.
 

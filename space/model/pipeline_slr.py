@@ -11,7 +11,7 @@ from transformers import Pipeline
 from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import ModelOutput
 
-from .drawing_slr import draw_skeleton
+from .drawing_slr import draw_skeleton, skeleton_svg
 from .extraction_slr import HolisticExtractor
 from .landmarks_slr import NOSE, NUM_LANDMARKS, POSE_WRISTS, Landmarks
 from .modeling_slr import SLRForSignClassification
@@ -234,6 +234,11 @@ class SignRecognitionPipeline(Pipeline):
     def draw(picture: np.ndarray, landmarks: Landmarks, index: int) -> np.ndarray:
         """Draws the landmarks of one frame on its picture; see `draw_skeleton`."""
         return draw_skeleton(picture, landmarks, index)
+
+    @staticmethod
+    def draw_svg(coordinates: np.ndarray, width: int, height: int) -> str:
+        """Draws the landmarks of one frame as an SVG image; see `skeleton_svg`."""
+        return skeleton_svg(coordinates, width, height)
 
     def stream(
         self,
