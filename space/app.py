@@ -20,11 +20,13 @@ import gradio as gr
 import limits
 from answer import NO_SIGN, confidence_word, show_message, show_moments, show_outcome, texts_of
 from gradio.utils import get_upload_folder
+from isolation import Isolation, Refused
 from live import LiveSessions
 from live_tab import TELL_REFUSAL, build_live_tab
-from recognition import Outcome, Refused, recognize
+from recognition import Outcome, recognize
+from starlette.middleware import Middleware
 from texts import LANGUAGES
-from visitors import VisitorFiles
+from visitors import UploadWatcher, VisitorFiles
 
 FOLDER = Path(__file__).parent
 
@@ -115,13 +117,13 @@ def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[s
         files.keep_only(call, video)
         try:
             if not 1 <= top_k <= 20:
-                raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.")
+                raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.", print_exception=False)
             # The first outcome is the answer; nothing is drawn.
             steps = recognize(recognizer, video, mirror, lambda *_: None, get_upload_folder(), int(top_k))
             outcome = next(steps)
             steps.close()
         except Refused as refused:
-            raise gr.Error(texts_of("en")[str(refused)]) from refused
+            raise gr.Error(texts_of("en")[str(refused)], print_exception=False) from refused
         finally:
             files.leave(call)
         return {
@@ -134,21 +136,24 @@ def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[s
     return recognize_sign
 
 
-def build_demo(recognizer: Any, glosses: list[str]) -> gr.Blocks:
+def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.Blocks:
     """Builds the page.
 
     Args:
         recognizer: A `SignRecognitionPipeline`.
         glosses: What the model knows.
+        files: The files of the visitors.
     """
     glosses = sorted((gloss for gloss in glosses if gloss != NO_SIGN), key=str.casefold)
     items = "".join(f"<li>{html.escape(gloss)}</li>" for gloss in glosses)
     texts = texts_of("en", count=len(glosses))
     examples = sorted(str(path) for path in (FOLDER / "examples").glob("*.mp4"))
-    files = VisitorFiles(get_upload_folder())
     sessions = LiveSessions(recognizer)
 
-    with gr.Blocks(title="Sign language recognition", delete_cache=limits.DELETE_CACHE) as demo:
+    # Without `analytics_enabled`, the page would tell Gradio's makers of its start.
+    with gr.Blocks(
+        title="Sign language recognition", delete_cache=limits.DELETE_CACHE, analytics_enabled=False
+    ) as demo:
         outcome = gr.State(None)
         with gr.Row(elem_id="header"):
             title = gr.Markdown(texts["title"])
@@ -283,7 +288,9 @@ def main(arguments: list[str] | None = None) -> None:
         recognizer = pipeline(model=model, trust_remote_code=True)
     except OSError as error:
         parser.error(f"no model at {model} (set SLR_MODEL to a folder or Hub id): {error}")
-    demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()))
+    Isolation.prepare()
+    files = VisitorFiles(get_upload_folder())
+    demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()), files)
     demo.launch(
         server_port=options.port,
         max_file_size=f"{limits.LARGEST_MEGABYTES}mb",
@@ -291,6 +298,7 @@ def main(arguments: list[str] | None = None) -> None:
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
+        app_kwargs={"middleware": [Middleware(UploadWatcher, files=files)]},
         mcp_server=find_spec("mcp") is not None,
         footer_links=["api"],
         theme=THEME,

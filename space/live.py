@@ -9,7 +9,7 @@ from typing import Any
 
 import limits
 import numpy as np
-from recognition import Refused
+from isolation import Refused
 
 #: Seconds between two pictures that seem to come at the same time.
 _LEAST_STEP = 1e-3

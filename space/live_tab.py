@@ -8,8 +8,8 @@ import gradio as gr
 import limits
 import numpy as np
 from answer import show_message, texts_of
+from isolation import Refused
 from live import LiveSessions, View
-from recognition import Refused
 
 #: Run in the browser, once: Gradio says nothing where the camera is refused, missing or busy, so this presses a hidden
 #: button. Without HTTPS, browsers offer no camera at all.

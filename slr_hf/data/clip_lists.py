@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slr_hf.data.slovo_annotations import ANNOTATIONS
+from slr_hf.model.extraction_slr import VideoError, open_video
 
 #: Suffixes of the files that count as videos in a folder.
 VIDEO_SUFFIXES = frozenset(
@@ -137,12 +138,10 @@ def read_slovo_clips(root: str | Path) -> ClipList:
 
 def _count_frames(path: Path) -> int:
     """The frames that a video says it has; 0 where it cannot be read, which the extraction then reports."""
-    import av
-
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             return container.streams.video[0].frames
-    except (OSError, IndexError, ValueError):
+    except (VideoError, IndexError):
         return 0
 
 

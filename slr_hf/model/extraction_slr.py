@@ -27,6 +27,18 @@ TimedFrame = tuple[float | None, np.ndarray]
 #: Without a frame rate the landmarker, which tracks, is told this one.
 ASSUMED_FPS = 30.0
 
+#: The formats that are opened, by FFmpeg's names; those of sound give a clearer message. Not among them: pictures, and
+#: playlists, with which a file would make FFmpeg open other files and addresses.
+_FORMATS = (
+    "3gp,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,m4v,matroska,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,obu,"
+    "ogg,rm,webm,wtv,yuv4mpegpipe,aac,flac,mp3,wav"
+)
+
+#: The most pixels of a frame: 8K and a little more. A header may claim any size, and memory is taken for it.
+LARGEST_FRAME = 36_000_000
+
+_DECODER_OPTIONS = {"max_pixels": str(LARGEST_FRAME)}
+
 
 class VideoError(ValueError):
     """A file cannot be read as a video. The message names the file, and says what was found."""
@@ -59,11 +71,9 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
         VideoError: If the file is missing, no video, or has no frame that can be decoded.
         ImportError: If PyAV is not installed.
     """
-    with _open(path) as container:
+    with open_video(path) as container:
         stream = _video_stream(container, path)
-        frame = next(_decoded(container, stream, path), None)
-        if frame is None:
-            raise VideoError(f"{path} has no frame that can be decoded. Record or export it again.")
+        frame = next(_decoded(container, stream, path))
         width, height = frame.width, frame.height
         if frame.rotation % 180:
             width, height = height, width
@@ -82,11 +92,11 @@ def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[Time
         The time of each frame in seconds, and the frame as RGB uint8 `(height, width, 3)`.
 
     Raises:
-        VideoError: If the file is missing or no video. Where only its first part can be decoded, that part is given,
-            with a warning.
+        VideoError: If the file is missing, no video, or has no frame that can be decoded. Where only its first part can
+            be decoded, that part is given, with a warning.
         ImportError: If PyAV is not installed.
     """
-    with _open(path) as container:
+    with open_video(path) as container:
         stream = _video_stream(container, path)
         stream.thread_type = "AUTO"
         for frame in _decoded(container, stream, path):
@@ -176,6 +186,11 @@ class HolisticExtractor:
                 if progress is not None:
                     progress(len(found), info.frames)
         return Landmarks(np.stack(found), fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
+
+    @staticmethod
+    def open(path: str | os.PathLike[str]) -> Any:
+        """Opens a video that may come from a stranger; see `open_video`."""
+        return open_video(path)
 
     def frames(self, path: str | os.PathLike[str]) -> Generator[TimedFrame, None, None]:
         """Reads a video as the landmarker sees it, one frame at a time, for example to draw on; see `read_frames`."""
@@ -370,15 +385,40 @@ def _av() -> Any:
     return av
 
 
-def _open(path: str | os.PathLike[str]) -> Any:
+def open_video(path: str | os.PathLike[str]) -> Any:
+    """Opens a video that may come from a stranger: nothing but this file is read, and no huge frame is decoded.
+
+    Args:
+        path: A video file of a common format, such as MP4 or WebM.
+
+    Returns:
+        PyAV's container.
+
+    Raises:
+        VideoError: If the file is missing or no video.
+        ImportError: If PyAV is not installed.
+    """
     av = _av()
     if not Path(path).is_file():
         raise VideoError(f"There is no file {path}.")
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", **_DECODER_OPTIONS}
     try:
         # Of "12:30.mp4" FFmpeg would take what stands before the colon for a protocol.
-        return av.open(Path(path).absolute())
+        container = av.open(Path(path).absolute(), options=options)
     except (av.error.FFmpegError, ValueError) as error:
-        raise VideoError(f"{path} cannot be read as a video ({error}). Use a format such as MP4 or WebM.") from error
+        # FFmpeg says so of formats that are not on the list.
+        unlisted = isinstance(error, av.error.ArgumentError)
+        reason = "a picture, a playlist, or another format that is not read" if unlisted else _reason(error)
+        raise VideoError(f"{path} cannot be read as a video ({reason}). Use a format such as MP4 or WebM.") from error
+    # The options above are those of the decoders that look into the file; these are those of the ones that decode it.
+    for stream in container.streams.video:
+        stream.codec_context.options = dict(_DECODER_OPTIONS)
+    return container
+
+
+def _reason(error: Exception) -> str:
+    """What FFmpeg says, without the number and the name that come with it."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _video_stream(container: Any, path: str | os.PathLike[str]) -> Any:
@@ -400,21 +440,28 @@ def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Itera
             yield frame
     except _av().error.FFmpegError as error:
         if not count:
-            raise VideoError(f"{path} cannot be decoded ({error}). Record or export it again.") from error
-        logger.warning("%s is damaged after %d frames (%s). The rest is left out.", path, count, error)
+            # The size of a frame that is refused is often unknown.
+            too_large = not 0 < stream.width * stream.height <= LARGEST_FRAME
+            limit = f", or its frames have more than {LARGEST_FRAME // 10**6} million pixels" if too_large else ""
+            raise VideoError(f"{path} cannot be decoded ({_reason(error)}){limit}. Export it again.") from error
+        logger.warning("%s is damaged after %d frames (%s). The rest is left out.", path, count, _reason(error))
     else:
+        if not count:
+            raise VideoError(f"{path} has no frame that can be decoded. Record or export it again.")
         if count < stream.frames:
             logger.warning("%s announces %d frames, but only %d can be decoded.", path, stream.frames, count)
 
 
 __all__ = [
     "ASSUMED_FPS",
+    "LARGEST_FRAME",
     "HolisticExtractor",
     "LandmarkTracker",
     "Progress",
     "TimedFrame",
     "VideoError",
     "VideoInfo",
+    "open_video",
     "probe_video",
     "read_frames",
 ]

@@ -77,6 +77,11 @@ class SignRecognitionPipeline(Pipeline):
     _load_processor: Any = False
     _load_feature_extractor: Any = True
 
+    #: For who has a loaded pipeline but not this package: the class of landmarks, and how they are drawn on a frame.
+    landmarks_class = Landmarks
+    draw = staticmethod(draw_skeleton)
+    draw_svg = staticmethod(skeleton_svg)
+
     model: SLRForSignClassification
     feature_extractor: Any  # a KeypointProcessor, of this folder or of its copy in the Hub's module cache
 
@@ -229,16 +234,6 @@ class SignRecognitionPipeline(Pipeline):
         if hands and _leave_the_picture(landmarks, POSE_WRISTS).mean() > _OUT_OF_VIEW:
             warnings.append("hands_out_of_view")
         return warnings
-
-    @staticmethod
-    def draw(picture: np.ndarray, landmarks: Landmarks, index: int) -> np.ndarray:
-        """Draws the landmarks of one frame on its picture; see `draw_skeleton`."""
-        return draw_skeleton(picture, landmarks, index)
-
-    @staticmethod
-    def draw_svg(coordinates: np.ndarray, width: int, height: int) -> str:
-        """Draws the landmarks of one frame as an SVG image; see `skeleton_svg`."""
-        return skeleton_svg(coordinates, width, height)
 
     def stream(
         self,

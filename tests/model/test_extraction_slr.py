@@ -1,11 +1,10 @@
 """Video to landmarks, with the real landmarker."""
 
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
+from hostile_videos import write_song, write_sound, write_video
 
 from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
 from slr_hf.model.landmarks_slr import DETECTED_GROUPS
@@ -22,55 +21,6 @@ FOUND = {
     "yo": (55, 0.05, 1.00, 0.00, 1.00),
     "wave": (58, 1.00, 1.00, 0.00, 0.34),
 }
-
-
-def write_video(
-    path: Path,
-    frames: list[np.ndarray],
-    rotation: int = 0,
-    rate: int = 30,
-    times: list[int] | None = None,
-    options: dict[str, str] | None = None,
-) -> Path:
-    """Writes RGB frames; `rotation` is noted in the file, as a phone does that is held upright.
-
-    `times` are in steps of 1 / rate, one after the other when left out.
-    """
-    with av.open(path, "w", options=options or {}) as container:
-        stream = container.add_stream("mpeg4", rate=rate)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
-        if rotation:
-            stream.set_display_rotation(rotation)
-        for index, frame in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            picture.pts, picture.time_base = times[index] if times else index, Fraction(1, rate)
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
-    return path
-
-
-def write_sound(path: Path) -> Path:
-    with av.open(path, "w") as container:
-        stream = container.add_stream("pcm_s16le", rate=8000)
-        sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
-        sound.sample_rate = 8000
-        container.mux(stream.encode(sound))
-        container.mux(stream.encode())
-    return path
-
-
-def write_song_with_cover(path: Path) -> Path:
-    with av.open(path, "w", format="mp4") as container:
-        sound, cover = container.add_stream("aac", rate=8000), container.add_stream("mjpeg", rate=1)
-        cover.height, cover.width, cover.pix_fmt = 48, 64, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic
-        picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
-        silence.sample_rate = 8000
-        for packet in (*cover.encode(picture), *cover.encode(), *sound.encode(silence), *sound.encode()):
-            container.mux(packet)
-    return path
 
 
 def pictures(path: Path, count: int | None = None, size: int = 640) -> list[np.ndarray]:
@@ -274,7 +224,7 @@ class TestBadInput:
 
     def test_the_cover_of_a_song_is_no_video(self, tmp_path):
         with pytest.raises(VideoError, match=r"song\.m4a holds no video, only audio"):
-            HolisticExtractor()(write_song_with_cover(tmp_path / "song.m4a"))
+            HolisticExtractor()(write_song(tmp_path / "song.m4a"))
 
     def test_a_video_whose_index_is_cut_off(self, clip_paths, tmp_path):
         path = tmp_path / "cut.mp4"
