@@ -21,6 +21,8 @@ import limits
 from answer import NO_SIGN, confidence_word, show_message, show_moments, show_outcome, texts_of
 from gradio.utils import get_upload_folder
 from isolation import Isolation, Refused
+from live import LiveSessions
+from live_tab import TELL_REFUSAL, build_live_tab
 from recognition import Outcome, recognize
 from starlette.middleware import Middleware
 from texts import LANGUAGES
@@ -146,6 +148,7 @@ def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.B
     items = "".join(f"<li>{html.escape(gloss)}</li>" for gloss in glosses)
     texts = texts_of("en", count=len(glosses))
     examples = sorted(str(path) for path in (FOLDER / "examples").glob("*.mp4"))
+    sessions = LiveSessions(recognizer)
 
     # Without `analytics_enabled`, the page would tell Gradio's makers of its start.
     with gr.Blocks(
@@ -162,41 +165,45 @@ def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.B
                 min_width=240,
                 elem_id="language",
             )
-        intro = gr.Markdown(texts["intro"])
-        with gr.Row(elem_id="main"):
-            with gr.Column(min_width=300):
-                video = gr.Video(
-                    label=texts["video"],
-                    sources=["upload", "webcam"],
-                    height=360,
-                    elem_id="video",
-                    # No sound is recorded, so the browser does not ask for the microphone.
-                    webcam_options=gr.WebcamOptions(
-                        constraints={"video": {"width": {"ideal": 1280}, "height": {"ideal": 720}}, "audio": False}
-                    ),
-                )
-                mirror = gr.Checkbox(label=texts["mirror"], info=texts["mirror_info"])
-                button = gr.Button(texts["recognize"], variant="primary", size="lg")
-                limits_text = gr.Markdown(texts["limits"])
-                if examples:
-                    gr.Examples(examples, video, label="", elem_id="examples", cache_examples=False)
-            with gr.Column(min_width=300):
-                step = gr.HTML(elem_id="step", padding=False)
-                answer = gr.HTML(show_outcome(None, "en"), elem_id="answer", padding=False)
-                drawn = gr.Video(
-                    label=texts["drawn"],
-                    visible=False,
-                    interactive=False,
-                    autoplay=True,
-                    loop=True,
-                    height=360,
-                    elem_id="drawn",
-                    buttons=[],
-                )
-        moments = gr.HTML(elem_id="moments", padding=False)
+        tabs = gr.Tabs()
+        with tabs, gr.Tab(texts["clip_tab"]) as clip_tab:
+            intro = gr.Markdown(texts["intro"])
+            with gr.Row(elem_id="main"):
+                with gr.Column(min_width=300):
+                    video = gr.Video(
+                        label=texts["video"],
+                        sources=["upload", "webcam"],
+                        height=360,
+                        elem_id="video",
+                        # No sound is recorded, so the browser does not ask for the microphone.
+                        webcam_options=gr.WebcamOptions(
+                            constraints={"video": {"width": {"ideal": 1280}, "height": {"ideal": 720}}, "audio": False}
+                        ),
+                    )
+                    mirror = gr.Checkbox(label=texts["mirror"], info=texts["mirror_info"])
+                    button = gr.Button(texts["recognize"], variant="primary", size="lg")
+                    limits_text = gr.Markdown(texts["limits"])
+                    if examples:
+                        gr.Examples(examples, video, label="", elem_id="examples", cache_examples=False)
+                with gr.Column(min_width=300):
+                    step = gr.HTML(elem_id="step", padding=False)
+                    answer = gr.HTML(show_outcome(None, "en"), elem_id="answer", padding=False)
+                    drawn = gr.Video(
+                        label=texts["drawn"],
+                        visible=False,
+                        interactive=False,
+                        autoplay=True,
+                        loop=True,
+                        height=360,
+                        elem_id="drawn",
+                        buttons=[],
+                    )
+            moments = gr.HTML(elem_id="moments", padding=False)
+            privacy = gr.Markdown(texts["privacy"])
+        with tabs, gr.Tab(texts["live_tab"]) as live_tab:
+            live_texts = build_live_tab(sessions, language)
         with gr.Accordion(texts["vocabulary"], open=False) as vocabulary:
             gr.HTML(f'<div id="vocabulary"><ul>{items}</ul></div>')
-        privacy = gr.Markdown(texts["privacy"])
 
         # Which text each component shows, and where.
         translated: list[tuple[Any, dict[str, str]]] = [
@@ -209,6 +216,9 @@ def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.B
             (limits_text, {"value": "limits"}),
             (vocabulary, {"label": "vocabulary"}),
             (privacy, {"value": "privacy"}),
+            (clip_tab, {"label": "clip_tab"}),
+            (live_tab, {"label": "live_tab"}),
+            *live_texts,
         ]
 
         def translate(language: str) -> list[dict[str, Any]]:
@@ -229,9 +239,11 @@ def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.B
 
         def leave(request: gr.Request) -> None:
             files.leave(str(request.session_hash))
+            sessions.leave(str(request.session_hash))
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         demo.load(None, outputs=language, js=BROWSER_LANGUAGE, api_visibility="private")
+        demo.load(None, js=TELL_REFUSAL, api_visibility="private")
         language.change(translate, language, [component for component, _ in translated], js=SET_LANGUAGE, **quiet)
         button.click(
             answer_page(recognizer, files),

@@ -24,6 +24,14 @@ NUM_ANSWERS = 5
 AT_A_TIME = max(os.cpu_count() or 1, 1)
 QUEUE = 100
 
+#: Visitors before their cameras at a time, one a core; the seconds of a session, and of a pause in which it ends; the
+#: pictures that a browser sends a second; the signs that are shown.
+LIVE_AT_A_TIME = AT_A_TIME
+LIVE_SECONDS = 300
+LIVE_IDLE = 5
+LIVE_FRAME_RATE = 15
+LIVE_SIGNS = 20
+
 #: What is still there when its page is closed is deleted, in seconds: how often that is looked at, and the age it may
 #: reach.
 DELETE_CACHE = (300, 1500)

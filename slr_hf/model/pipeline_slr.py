@@ -11,7 +11,7 @@ from transformers import Pipeline
 from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import ModelOutput
 
-from .drawing_slr import draw_skeleton
+from .drawing_slr import draw_skeleton, skeleton_svg
 from .extraction_slr import HolisticExtractor
 from .landmarks_slr import NOSE, NUM_LANDMARKS, POSE_WRISTS, Landmarks, input_points
 from .modeling_slr import SLRForSignClassification
@@ -80,6 +80,7 @@ class SignRecognitionPipeline(Pipeline):
     #: For who has a loaded pipeline but not this package: the class of landmarks, and how they are drawn on a frame.
     landmarks_class = Landmarks
     draw = staticmethod(draw_skeleton)
+    draw_svg = staticmethod(skeleton_svg)
 
     model: SLRForSignClassification
     feature_extractor: Any  # a KeypointProcessor, of this folder or of its copy in the Hub's module cache
