@@ -37,14 +37,12 @@ def enroll(options: argparse.Namespace) -> dict[str, int]:
     """Enrols as the command line asks; returns the number of clips of each gloss."""
     # Imported here, so that --help and a mistyped flag are answered at once.
     from slr_hf.data import OpeningOptions, open_dataset, prepare_dataset, read_column
-    from slr_hf.model.modeling_slr import SLRForSignClassification
-    from slr_hf.model.processing_slr import KeypointProcessor
+    from slr_hf.model.loading_slr import load_model
     from slr_hf.training.enrolment import ENROLMENT, enrol, save_enrolled
 
     if options.output.exists() and not (options.output / ENROLMENT).is_file():
         raise ValueError(f"{options.output} is there already and is no enrolled model. Name a new folder.")
-    model = SLRForSignClassification.from_pretrained(options.model)
-    processor = KeypointProcessor.from_pretrained(options.model)
+    model, processor = load_model(options.model)
     opened = open_dataset(
         options.dataset,
         options=OpeningOptions(

@@ -82,10 +82,10 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from slr_hf.data import OpeningOptions, get_vocabulary, join_splits, open_dataset, prepare_dataset, split
+    from slr_hf.model.loading_slr import load_model
     from slr_hf.training.evaluation import (
         check_clips,
         evaluate,
-        load_model,
         match_labels,
         model_glosses,
         read_training_clips,
