@@ -13,7 +13,7 @@ import logging
 import sys
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -29,7 +29,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--skip-missing", action="store_true", help="leave out clips without usable landmarks")
     parser.add_argument("--landmarks", type=Path, metavar="DIR", help="where the landmarks of videos are kept")
     parser.add_argument("--num-proc", type=int, default=1, metavar="N", help="processes of an extraction (default: 1)")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser.parse_args(arguments)
 
 
@@ -60,21 +59,18 @@ def enroll(options: argparse.Namespace) -> dict[str, int]:
     return {gloss: labels.count(index) for index, gloss in enumerate(clips.features["label"].names)}
 
 
+def run(options: argparse.Namespace) -> int:
+    """Enrols, and prints the number of clips of each gloss."""
+    for gloss, count in enroll(options).items():
+        print(f"{gloss}: {count} clip{'s' if count != 1 else ''}")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Enrols; returns the exit code."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        counts = enroll(options)
-    # A LandmarkerError is a RuntimeError.
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        if options.debug:
-            raise
-        print(f"enroll.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-    for gloss, count in counts.items():
-        print(f"{gloss}: {count} clip{'s' if count != 1 else ''}")
-    return 0
+    return run_command(run, options, __file__)
 
 
 if __name__ == "__main__":
