@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from slr_hf.commands import make_parser
+from slr_hf.commands import make_parser, run_command
 from slr_hf.model.configuration_slr import SIZES
 
 
@@ -152,10 +152,8 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command."""
-    options = parse_arguments(arguments)
-
+def measure(options: argparse.Namespace) -> int:
+    """Measures what the command line asks for, and prints it."""
     import torch
 
     from slr_hf.benchmarks.timing import machine
@@ -169,6 +167,11 @@ def main(arguments: list[str] | None = None) -> int:
             results.append(result)
     print(json.dumps({"machine": machine(), "results": results}, indent=2))
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measures; returns the exit code."""
+    return run_command(measure, parse_arguments(arguments), __file__)
 
 
 if __name__ == "__main__":

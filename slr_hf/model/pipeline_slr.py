@@ -14,6 +14,7 @@ from transformers.utils import ModelOutput
 from .drawing_slr import draw_skeleton, skeleton_svg
 from .extraction_slr import HolisticExtractor
 from .landmarks_slr import NOSE, NUM_LANDMARKS, POSE_WRISTS, Landmarks, input_points
+from .loading_slr import load_model
 from .modeling_slr import SLRForSignClassification
 from .processing_slr import KeypointProcessor
 from .streaming_slr import StreamingRecognizer, StreamSettings
@@ -104,12 +105,12 @@ class SignRecognitionPipeline(Pipeline):
         Args:
             model: Folder, or Hub id.
             **kwargs: Arguments of the constructor.
+
+        Raises:
+            ModelError: If there is no such model, or it cannot be used; see `load_model`.
         """
-        return cls(
-            model=SLRForSignClassification.from_pretrained(model),
-            feature_extractor=KeypointProcessor.from_pretrained(model),
-            **kwargs,
-        )
+        classifier, processor = load_model(model)
+        return cls(model=classifier, feature_extractor=processor, **kwargs)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any) -> None:
         """Saves all that recognition needs: weights, configuration, processor, and the code of all of them.

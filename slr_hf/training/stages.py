@@ -15,6 +15,7 @@ from transformers import set_seed
 from slr_hf.data.preparation import sort_by_length, to_clip
 from slr_hf.data.splits import read_column
 from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.loading_slr import load_model
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
@@ -163,8 +164,7 @@ def _start(
 ) -> tuple[SLRForSignClassification, KeypointProcessor]:
     """Makes the model and processor that a stage begins with."""
     if start is not None:
-        model = SLRForSignClassification.from_pretrained(start, **recipe.config)
-        return model, KeypointProcessor.from_pretrained(start)
+        return load_model(start, **recipe.config)
     glosses = splits["train"].features["label"].names
     if from_model is not None:
         return with_new_head(from_model, glosses, recipe.config), KeypointProcessor.from_pretrained(from_model)
@@ -183,7 +183,7 @@ def with_new_head(
         config: Fields of `SLRConfig` to set differently.
 
     Raises:
-        OSError: If there is no such model.
+        ModelError: If there is no such model, or it cannot be used; see `load_model`.
     """
     id2label = dict(enumerate(glosses))
     fields: dict[str, Any] = {
@@ -193,6 +193,7 @@ def with_new_head(
         "classifier": "layers",
         **(config or {}),
     }
+    load_model(model)  # raises where weights are missing, which would be made up below
     loaded = SLRForSignClassification.from_pretrained(model, ignore_mismatched_sizes=True, **fields)
     # Where the old model knows as many glosses as the new one, its head fits, but means others.
     classifier: Any = loaded.classifier
