@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from slr_hf.training.ablation import Ablation, choose, variations
     from slr_hf.training.recipes import get_recipe
-    from slr_hf.training.stages import write_json, write_text
+    from slr_hf.whole_files import write_json, write_text
 
     try:
         known = variations(get_recipe(find_recipe(options.training), "it"))

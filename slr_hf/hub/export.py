@@ -23,6 +23,7 @@ from slr_hf.hub.landmark_graph import LandmarkRecognizer, batch_landmarks, input
 from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.whole_files import whole_file
 
 if TYPE_CHECKING:
     import onnx
@@ -385,10 +386,8 @@ def export_model(
             agreement.clips,
         )
     path = Path(output) / FILES[precision]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_bytes(graph.SerializeToString())
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(graph.SerializeToString())
     return {
         "file": str(path),
         "precision": precision,
