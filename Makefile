@@ -16,11 +16,12 @@ PORT ?= 7860
 WORKERS ?= 2
 
 BIN := $(VENV)/bin
+BROWSER := space/browser
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # The libraries that MediaPipe and OpenCV load. A Space reads the same file.
 SYSTEM_LIBRARIES := $(shell cat space/packages.txt)
 
-.PHONY: help demo test lint types pytest picture landmarker landmark-models clean
+.PHONY: help demo browser browser-packages test lint types pytest picture landmarker landmark-models clean
 
 help: ## Shows this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,16 +29,23 @@ help: ## Shows this list
 demo: $(VENV)/demo.stamp landmark-models ## Opens the demo page on http://localhost:7860 with the model in space/model
 	SLR_MODEL=$(MODEL) $(BIN)/python space/app.py --port $(PORT)
 
+browser: $(VENV)/browser.stamp browser-packages landmark-models ## Builds the page that needs no server, with that model, into space/browser/dist
+	$(BIN)/python scripts/export_browser.py --model $(MODEL) --output $(BROWSER)/dist/model
+	cd $(BROWSER) && npm run --silent build
+
+browser-packages: $(BROWSER)/node_modules/.package-lock.json
+
 test: lint types pytest ## Runs the linter, the type checker and all tests
 
 lint: $(VENV)/test.stamp ## Checks style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/test.stamp ## Checks types
+types: $(VENV)/test.stamp browser-packages ## Checks types
 	$(BIN)/mypy
+	cd $(BROWSER) && npm run --silent check
 
-pytest: $(VENV)/test.stamp landmark-models
+pytest: $(VENV)/test.stamp browser-packages landmark-models
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
@@ -54,7 +62,7 @@ landmark-models: $(VENV)/package.stamp
 		| tail -n 1 || $(MAKE) --no-print-directory landmarker
 
 clean: ## Removes the virtual environment, caches and build products
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BROWSER)/node_modules $(BROWSER)/dist build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One virtual environment; each stamp adds what one purpose needs.
@@ -69,6 +77,16 @@ $(VENV)/package.stamp: pyproject.toml
 
 $(VENV)/demo.stamp: $(VENV)/package.stamp
 	$(PIP) install --editable ".[space]"
+	touch $@
+
+$(VENV)/browser.stamp: $(VENV)/package.stamp
+	$(PIP) install --editable ".[export]"
+	touch $@
+
+# Written by npm itself. Node may have been installed in another way than by Debian's packages.
+$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
+	$(if $(shell command -v npm),,$(call install-system,nodejs npm))
+	cd $(BROWSER) && npm ci --no-audit --no-fund
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/package.stamp
