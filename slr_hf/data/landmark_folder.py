@@ -27,6 +27,7 @@ from datasets import Dataset, Features, List, Value
 from datasets.exceptions import DatasetGenerationError
 from filelock import FileLock, Timeout
 
+from slr_hf.commands import first_line
 from slr_hf.data.clip_lists import MADE_COLUMNS, Clip, ClipList, clip_key
 from slr_hf.model.landmarks_slr import Landmarks
 
@@ -360,7 +361,9 @@ def load_extracted(folder: str | Path) -> Dataset:
         try:
             schema = parquet.read_schema(folder / part)
         except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{folder / part} is no Parquet file ({error}). Copy or extract it again.") from error
+            raise ValueError(
+                f"{folder / part} is no Parquet file ({first_line(error)}). Copy or extract again."
+            ) from error
         types = {field.name: field.type for field in schema}
         expected = {field.name: field.type for field in _CLIP_SCHEMA}
         wrong = [name for name in ("clip_id", *MADE_COLUMNS) if types.get(name) != expected[name]]
@@ -374,7 +377,8 @@ def load_extracted(folder: str | Path) -> Dataset:
     try:
         dataset = Dataset.from_parquet([str(folder / part) for part in parts], features=features)
     except (DatasetGenerationError, pa.ArrowException) as error:
-        raise ValueError(f"{folder} is damaged ({error.__cause__ or error}). Copy or extract it again.") from error
+        reason = first_line(error.__cause__ or error)
+        raise ValueError(f"{folder} is damaged ({reason}). Copy or extract it again.") from error
     return dataset.with_format("numpy")
 
 
