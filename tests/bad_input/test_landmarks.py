@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from fixtures_arrays import make_arrays
 from fixtures_slovo import shard_table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,15 +98,7 @@ def test_a_clip_without_frames_is_refused_or_answered_in_no_other_way(recognize:
 
 
 def write(path: Path, **changes: Any) -> Path:
-    arrays = {
-        "landmarks": np.full((6, 4, 3), 0.5, np.float16),
-        "offsets": np.array([0, 2, 5, 6]),
-        "points": np.array([0, 468, 489, 522], np.int16),
-        "label": np.array(["yes", "no", "yes"]),
-        "session": np.array(["0", "0", "1"]),
-        "clip_id": np.array(["a", "b", "c"]),
-    }
-    np.savez(path, **{name: array for name, array in (arrays | changes).items() if array is not None})
+    np.savez(path, **make_arrays(**changes))
     return path
 
 
@@ -150,13 +143,13 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no frames": (lambda path: write(path, landmarks=np.zeros((0, 4, 3), np.float16)), "`landmarks` must be floats"),
     "wrong shape": (lambda path: write(path, landmarks=np.zeros((6, 12), np.float16)), "`landmarks` must be floats"),
     "wrong type": (lambda path: write(path, landmarks=np.zeros((6, 4, 3), int)), "`landmarks` must be floats"),
-    "infinite": (lambda path: write(path, landmarks=edge()), "Clip 'b' has infinite landmarks"),
+    "infinite": (lambda path: write(path, landmarks=edge()), "Clip 'a-no-0' has infinite landmarks"),
     "pixels in the millions": (
         lambda path: write(path, landmarks=np.full((6, 4, 3), 1e6, np.float32)),
-        "Clip 'a' has infinite landmarks, or some over 65,504",
+        "Clip 'a-yes-0' has infinite landmarks, or some over 65,504",
     ),
     "too many points": (lambda path: write(path, points=np.arange(5)), "`points` must name the 4 columns"),
-    "offsets that fall": (lambda path: write(path, offsets=np.array([0, 5, 2, 6])), "Clip 'b' has no frames"),
+    "offsets that fall": (lambda path: write(path, offsets=np.array([0, 5, 2, 6])), "Clip 'a-no-0' has no frames"),
     "offsets beyond the end": (lambda path: write(path, offsets=np.array([0, 2, 5, 9])), "`offsets` must run from 0"),
     "negative offsets": (lambda path: write(path, offsets=np.array([-1, 2, 5, 6])), "`offsets` must run from 0"),
     "fewer names than clips": (lambda path: write(path, clip_id=np.array(["a"])), "`clip_id` must be 3 strings"),
