@@ -90,7 +90,7 @@ def ablate(options: argparse.Namespace) -> int:
 
     from slr_hf.training.ablation import Ablation, choose, variations
     from slr_hf.training.recipes import get_recipe
-    from slr_hf.training.stages import write_json, write_text
+    from slr_hf.whole_files import write_json, write_text
 
     known = variations(get_recipe(find_recipe(options.training), "it"))
     chosen = choose(known, options.only) if options.only else known

@@ -44,6 +44,15 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--signs", type=Path, help="live: landmark arrays (.npz) of signs")
     parser.add_argument("--session", default="2", help="live: a session that the model has not seen (default: 2)")
     parser.add_argument("--idle", type=Path, help="live: landmark arrays (.npz) with clips without a sign")
+    parser.add_argument(
+        "--idle-seconds",
+        type=float,
+        nargs=2,
+        default=(0.5, 2.0),
+        metavar=("LEAST", "MOST"),
+        help="live: length of the idle moments between signs (default: 0.5 2)",
+    )
+    parser.add_argument("--every", type=int, default=1, help="live: take every n-th frame alone (default: 1)")
     parser.add_argument("--repeats", type=int, default=1, help="live: how often the stream is repeated (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="live: seed of the stream (default: 0)")
     parser.add_argument("--annotations", type=Path, help="slovo: the annotations.csv of SLOVO")
@@ -109,8 +118,16 @@ def _memory(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
 def _live(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     from slr_hf.benchmarks.live import benchmark_live
 
-    yield benchmark_live(
-        options.model, options.signs, options.session, options.idle, options.clips, options.repeats, options.seed
+    yield from benchmark_live(
+        options.model,
+        options.signs,
+        options.session,
+        options.idle,
+        options.clips,
+        tuple(options.idle_seconds),
+        options.every,
+        options.repeats,
+        options.seed,
     )
 
 

@@ -90,7 +90,8 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
         read_training_clips,
     )
     from slr_hf.training.report import REPORT, read_learning_curves, require_matplotlib, write_report
-    from slr_hf.training.stages import TRAINING_CLIPS, write_json
+    from slr_hf.training.stages import TRAINING_CLIPS
+    from slr_hf.whole_files import write_json
 
     # First, so that what is missing is answered at once.
     require_matplotlib()

@@ -2,7 +2,7 @@
 
 import html
 
-from limits import LARGEST_MEGABYTES, LARGEST_MEGAPIXELS, LONGEST_SECONDS
+from limits import LARGEST_MEGABYTES, LARGEST_MEGAPIXELS, LIVE_SECONDS, LONGEST_SECONDS
 from recognition import Outcome
 from texts import TEXTS
 
@@ -19,6 +19,7 @@ def texts_of(language: str, count: int = 0) -> dict[str, str]:
         "seconds": LONGEST_SECONDS,
         "megabytes": LARGEST_MEGABYTES,
         "megapixels": LARGEST_MEGAPIXELS,
+        "minutes": LIVE_SECONDS // 60,
         "count": count,
     }
     return {key: text.format(**values) for key, text in TEXTS.get(language, TEXTS["en"]).items()}

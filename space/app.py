@@ -20,9 +20,13 @@ import gradio as gr
 import limits
 from answer import NO_SIGN, confidence_word, show_message, show_moments, show_outcome, texts_of
 from gradio.utils import get_upload_folder
-from recognition import Outcome, Refused, recognize
+from isolation import Isolation, Refused
+from live import LiveSessions
+from live_tab import TELL_REFUSAL, build_live_tab
+from recognition import Outcome, recognize
+from starlette.middleware import Middleware
 from texts import LANGUAGES
-from visitors import VisitorFiles
+from visitors import UploadWatcher, VisitorFiles
 
 FOLDER = Path(__file__).parent
 
@@ -113,13 +117,13 @@ def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[s
         files.keep_only(call, video)
         try:
             if not 1 <= top_k <= 20:
-                raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.")
+                raise gr.Error(f"top_k must be from 1 to 20, but is {top_k}.", print_exception=False)
             # The first outcome is the answer; nothing is drawn.
             steps = recognize(recognizer, video, mirror, lambda *_: None, get_upload_folder(), int(top_k))
             outcome = next(steps)
             steps.close()
         except Refused as refused:
-            raise gr.Error(texts_of("en")[str(refused)]) from refused
+            raise gr.Error(texts_of("en")[str(refused)], print_exception=False) from refused
         finally:
             files.leave(call)
         return {
@@ -132,20 +136,24 @@ def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[s
     return recognize_sign
 
 
-def build_demo(recognizer: Any, glosses: list[str]) -> gr.Blocks:
+def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.Blocks:
     """Builds the page.
 
     Args:
         recognizer: A `SignRecognitionPipeline`.
         glosses: What the model knows.
+        files: The files of the visitors.
     """
     glosses = sorted((gloss for gloss in glosses if gloss != NO_SIGN), key=str.casefold)
     items = "".join(f"<li>{html.escape(gloss)}</li>" for gloss in glosses)
     texts = texts_of("en", count=len(glosses))
     examples = sorted(str(path) for path in (FOLDER / "examples").glob("*.mp4"))
-    files = VisitorFiles(get_upload_folder())
+    sessions = LiveSessions(recognizer)
 
-    with gr.Blocks(title="Sign language recognition", delete_cache=limits.DELETE_CACHE) as demo:
+    # Without `analytics_enabled`, the page would tell Gradio's makers of its start.
+    with gr.Blocks(
+        title="Sign language recognition", delete_cache=limits.DELETE_CACHE, analytics_enabled=False
+    ) as demo:
         outcome = gr.State(None)
         with gr.Row(elem_id="header"):
             title = gr.Markdown(texts["title"])
@@ -157,41 +165,45 @@ def build_demo(recognizer: Any, glosses: list[str]) -> gr.Blocks:
                 min_width=240,
                 elem_id="language",
             )
-        intro = gr.Markdown(texts["intro"])
-        with gr.Row(elem_id="main"):
-            with gr.Column(min_width=300):
-                video = gr.Video(
-                    label=texts["video"],
-                    sources=["upload", "webcam"],
-                    height=360,
-                    elem_id="video",
-                    # No sound is recorded, so the browser does not ask for the microphone.
-                    webcam_options=gr.WebcamOptions(
-                        constraints={"video": {"width": {"ideal": 1280}, "height": {"ideal": 720}}, "audio": False}
-                    ),
-                )
-                mirror = gr.Checkbox(label=texts["mirror"], info=texts["mirror_info"])
-                button = gr.Button(texts["recognize"], variant="primary", size="lg")
-                limits_text = gr.Markdown(texts["limits"])
-                if examples:
-                    gr.Examples(examples, video, label="", elem_id="examples", cache_examples=False)
-            with gr.Column(min_width=300):
-                step = gr.HTML(elem_id="step", padding=False)
-                answer = gr.HTML(show_outcome(None, "en"), elem_id="answer", padding=False)
-                drawn = gr.Video(
-                    label=texts["drawn"],
-                    visible=False,
-                    interactive=False,
-                    autoplay=True,
-                    loop=True,
-                    height=360,
-                    elem_id="drawn",
-                    buttons=[],
-                )
-        moments = gr.HTML(elem_id="moments", padding=False)
+        tabs = gr.Tabs()
+        with tabs, gr.Tab(texts["clip_tab"]) as clip_tab:
+            intro = gr.Markdown(texts["intro"])
+            with gr.Row(elem_id="main"):
+                with gr.Column(min_width=300):
+                    video = gr.Video(
+                        label=texts["video"],
+                        sources=["upload", "webcam"],
+                        height=360,
+                        elem_id="video",
+                        # No sound is recorded, so the browser does not ask for the microphone.
+                        webcam_options=gr.WebcamOptions(
+                            constraints={"video": {"width": {"ideal": 1280}, "height": {"ideal": 720}}, "audio": False}
+                        ),
+                    )
+                    mirror = gr.Checkbox(label=texts["mirror"], info=texts["mirror_info"])
+                    button = gr.Button(texts["recognize"], variant="primary", size="lg")
+                    limits_text = gr.Markdown(texts["limits"])
+                    if examples:
+                        gr.Examples(examples, video, label="", elem_id="examples", cache_examples=False)
+                with gr.Column(min_width=300):
+                    step = gr.HTML(elem_id="step", padding=False)
+                    answer = gr.HTML(show_outcome(None, "en"), elem_id="answer", padding=False)
+                    drawn = gr.Video(
+                        label=texts["drawn"],
+                        visible=False,
+                        interactive=False,
+                        autoplay=True,
+                        loop=True,
+                        height=360,
+                        elem_id="drawn",
+                        buttons=[],
+                    )
+            moments = gr.HTML(elem_id="moments", padding=False)
+            privacy = gr.Markdown(texts["privacy"])
+        with tabs, gr.Tab(texts["live_tab"]) as live_tab:
+            live_texts = build_live_tab(sessions, language)
         with gr.Accordion(texts["vocabulary"], open=False) as vocabulary:
             gr.HTML(f'<div id="vocabulary"><ul>{items}</ul></div>')
-        privacy = gr.Markdown(texts["privacy"])
 
         # Which text each component shows, and where.
         translated: list[tuple[Any, dict[str, str]]] = [
@@ -204,6 +216,9 @@ def build_demo(recognizer: Any, glosses: list[str]) -> gr.Blocks:
             (limits_text, {"value": "limits"}),
             (vocabulary, {"label": "vocabulary"}),
             (privacy, {"value": "privacy"}),
+            (clip_tab, {"label": "clip_tab"}),
+            (live_tab, {"label": "live_tab"}),
+            *live_texts,
         ]
 
         def translate(language: str) -> list[dict[str, Any]]:
@@ -224,9 +239,11 @@ def build_demo(recognizer: Any, glosses: list[str]) -> gr.Blocks:
 
         def leave(request: gr.Request) -> None:
             files.leave(str(request.session_hash))
+            sessions.leave(str(request.session_hash))
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         demo.load(None, outputs=language, js=BROWSER_LANGUAGE, api_visibility="private")
+        demo.load(None, js=TELL_REFUSAL, api_visibility="private")
         language.change(translate, language, [component for component, _ in translated], js=SET_LANGUAGE, **quiet)
         button.click(
             answer_page(recognizer, files),
@@ -271,7 +288,9 @@ def main(arguments: list[str] | None = None) -> None:
         recognizer = pipeline(model=model, trust_remote_code=True)
     except OSError as error:
         parser.error(f"no model at {model} (set SLR_MODEL to a folder or Hub id): {error}")
-    demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()))
+    Isolation.prepare()
+    files = VisitorFiles(get_upload_folder())
+    demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()), files)
     demo.launch(
         server_port=options.port,
         max_file_size=f"{limits.LARGEST_MEGABYTES}mb",
@@ -279,6 +298,7 @@ def main(arguments: list[str] | None = None) -> None:
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
+        app_kwargs={"middleware": [Middleware(UploadWatcher, files=files)]},
         mcp_server=find_spec("mcp") is not None,
         footer_links=["api"],
         theme=THEME,

@@ -14,12 +14,23 @@ LARGEST_MEGAPIXELS = 9
 #: Seconds after which a request is given up.
 LONGEST_ANSWER = 120
 
+#: Memory that the work on one video may take, in megabytes. A video in 4K takes less than half of it.
+MOST_MEGABYTES = 2000
+
 #: How many glosses are shown.
 NUM_ANSWERS = 5
 
 #: Requests that are worked on at a time, one a core. More wait, in a queue of this length.
 AT_A_TIME = max(os.cpu_count() or 1, 1)
-QUEUE = 40
+QUEUE = 100
+
+#: Visitors before their cameras at a time, one a core; the seconds of a session, and of a pause in which it ends; the
+#: pictures that a browser sends a second; the signs that are shown.
+LIVE_AT_A_TIME = AT_A_TIME
+LIVE_SECONDS = 300
+LIVE_IDLE = 5
+LIVE_FRAME_RATE = 15
+LIVE_SIGNS = 20
 
 #: What is still there when its page is closed is deleted, in seconds: how often that is looked at, and the age it may
 #: reach.

@@ -1,18 +1,22 @@
-"""One request: from a video to the answer, to the moments that decided it, and to the video with the skeleton drawn."""
+"""One request: from a video to the answer, to the moments that decided it, and to the video with the skeleton drawn.
+
+What opens the visitor's file, `find_landmarks` and `draw`, is done in a process of its own; see `isolation`.
+"""
 
 import base64
 import io
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import limits
 import numpy as np
+from isolation import Isolation, Product, Progress, Refused, Run
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +28,6 @@ MOMENT_HEIGHT, DRAWN_SIZE = 108, 480
 
 #: Mean brightness of all pixels, from 0 to 255, below which a video is too dark.
 DARK = 40
-
-
-class Refused(Exception):  # noqa: N818 - a friendly no, not a fault
-    """There is no answer. Its text is the key of a text of the page."""
 
 
 @dataclass(frozen=True)
@@ -68,31 +68,26 @@ class Outcome:
     video: str | None = None
 
 
-#: Called with the key of the step's text, what of it is done, and the total where it is known.
-Progress = Callable[[str, int, int | None], None]
-
-
-def duration(video: str | Path) -> float:
+def duration(extractor: Any, video: str | Path) -> float:
     """The length of a video in seconds, from the times of its packets: browsers record without a length in the header.
 
-    Raises:
-        Refused: If it is no video, one without frames, or one whose frames are too large.
-    """
-    import av
+    Args:
+        extractor: A `HolisticExtractor`, which opens the video.
+        video: The file.
 
-    try:
-        with av.open(str(video)) as container:
-            if not container.streams.video:
-                raise Refused("unreadable")
-            stream = container.streams.video[0]
-            if stream.width * stream.height > limits.LARGEST_MEGAPIXELS * 1e6:
-                raise Refused("too_large")
-            times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
-    except (av.error.FFmpegError, FileNotFoundError) as error:
-        logger.warning("A video could not be read: %s", error)
-        raise Refused("unreadable") from error
+    Raises:
+        ValueError: If it is no video, or one without frames.
+        Refused: If its frames are too large.
+    """
+    with extractor.open(video) as container:
+        if not container.streams.video:
+            raise ValueError(f"{video} holds no video.")
+        stream = container.streams.video[0]
+        if stream.width * stream.height > limits.LARGEST_MEGAPIXELS * 1e6:
+            raise Refused("too_large")
+        times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
     if not times or stream.time_base is None:
-        raise Refused("unreadable")
+        raise ValueError(f"{video} holds no frames.")
     return float((max(times) - min(times)) * stream.time_base)
 
 
@@ -103,6 +98,7 @@ def recognize(
     progress: Progress,
     folder: str | Path,
     top_k: int = limits.NUM_ANSWERS,
+    run: Run = Isolation(),  # noqa: B008 - it never changes
 ) -> Generator[Outcome, None, None]:
     """Answers a video, step by step.
 
@@ -113,6 +109,7 @@ def recognize(
         progress: Told how far the request is.
         folder: Where to put the drawn video.
         top_k: How many glosses to answer with.
+        run: How work on the file is done.
 
     Yields:
         The answer; then the same with the moments' pictures and the drawn video, whose file the caller deletes.
@@ -123,20 +120,9 @@ def recognize(
     if video is None:
         raise Refused("no_video")
     deadline = time.monotonic() + limits.LONGEST_ANSWER
-
-    def report(step: str, done: int, total: int | None) -> None:
-        if time.monotonic() > deadline:
-            raise Refused("too_slow")
-        progress(step, done, total)
-
-    if duration(video) > limits.LONGEST_SECONDS:
-        raise Refused("too_long")
-    try:
-        landmarks = recognizer.extractor(video, progress=lambda done, total: report("finding", done, total))
-        answer = recognizer(landmarks, mirror=mirror, top_k=top_k, explain=True)
-    except ValueError as error:
-        logger.warning("A video could not be recognised.", exc_info=True)
-        raise Refused("unreadable") from error
+    found, coordinates = run(find_landmarks, recognizer.extractor, video, progress=progress, deadline=deadline)
+    landmarks = recognizer.landmarks_class(coordinates, **found)
+    answer = recognizer(landmarks, mirror=mirror, top_k=top_k, explain=True)
     outcome = Outcome(
         predictions=tuple((prediction["label"], prediction["score"]) for prediction in answer["predictions"]),
         confidence=answer["confidence"],
@@ -144,7 +130,48 @@ def recognize(
         moments=find_moments(answer.get("times", []), answer.get("frame_weights", [])),
     )
     yield outcome
-    yield draw(recognizer, Path(video), landmarks, mirror, outcome, report, Path(folder))
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    drawn = Path(folder) / f"{uuid4().hex}.mp4"
+    middles = [(moment.begin + moment.end) / 2 for moment in outcome.moments]
+    work = (draw, recognizer.extractor, recognizer.draw, video, landmarks, mirror, middles, drawn)
+    try:
+        seen, _ = run(*work, progress=progress, deadline=deadline)
+    except BaseException:
+        drawn.unlink(missing_ok=True)
+        raise
+    pictures = zip(outcome.moments, seen["pictures"], strict=True)
+    yield replace(
+        outcome,
+        video=str(drawn),
+        moments=tuple(replace(moment, picture=picture) for moment, picture in pictures),
+        warnings=outcome.warnings if seen["brightness"] >= DARK else (*outcome.warnings, "too_dark"),
+    )
+
+
+def find_landmarks(extractor: Any, video: str | Path, report: Progress) -> Product:
+    """Finds the landmarks of a video within the limits.
+
+    Args:
+        extractor: A `HolisticExtractor`.
+        video: The file.
+        report: Told how far it is.
+
+    Returns:
+        Frames a second, width and height; and the coordinates `(frames, 543, 3)`.
+
+    Raises:
+        Refused: If the video is not readable or over a limit.
+    """
+    import av
+
+    try:
+        if duration(extractor, video) > limits.LONGEST_SECONDS:
+            raise Refused("too_long")
+        landmarks = extractor(video, progress=lambda done, total: report("finding", done, total))
+    except (ValueError, av.error.FFmpegError) as error:
+        logger.warning("A video could not be recognised: %s", error)
+        raise Refused("unreadable") from error
+    return {"fps": landmarks.fps, "width": landmarks.width, "height": landmarks.height}, landmarks.coordinates
 
 
 def find_moments(times: list[float], weights: list[float]) -> tuple[Moment, ...]:
@@ -167,62 +194,61 @@ def find_moments(times: list[float], weights: list[float]) -> tuple[Moment, ...]
 
 
 def draw(
-    pipeline: Any, video: Path, landmarks: Any, mirror: bool, outcome: Outcome, report: Progress, folder: Path
-) -> Outcome:
-    """Draws the skeleton on every frame, and takes a picture of each moment.
+    extractor: Any,
+    draw_skeleton: Callable[[np.ndarray, Any, int], np.ndarray],
+    video: str | Path,
+    landmarks: Any,
+    mirror: bool,
+    times: list[float],
+    path: Path,
+    report: Progress,
+) -> Product:
+    """Draws the skeleton on every frame, and takes pictures.
 
     Frames are decoded a second time: held in memory since the first, a clip would take a gigabyte.
 
     Args:
-        pipeline: A `SignRecognitionPipeline`.
+        extractor: A `HolisticExtractor`, which reads the frames.
+        draw_skeleton: Draws the landmarks of one frame on its picture.
         video: The file.
         landmarks: What was found in it.
         mirror: Whether to show the video mirrored.
-        outcome: What is known so far.
+        times: When to take a picture, in seconds.
+        path: Where to put the drawn video.
         report: Told how far the drawing is.
-        folder: Where to put the drawn video.
 
     Returns:
-        `outcome` with the drawn video, the moments' pictures, and a warning where the video is dark.
+        The pictures, and the mean brightness from 0 to 255; and no numbers.
     """
     import av
 
     total = landmarks.num_frames
     fps = Fraction(landmarks.fps or 30).limit_denominator(1000)
-    wanted: dict[int, list[int]] = {}
-    for number, moment in enumerate(outcome.moments):
-        frame = min(int((moment.begin + moment.end) / 2 * fps), total - 1)
-        wanted.setdefault(frame, []).append(number)
-    moments, brightness = list(outcome.moments), 0.0
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(suffix=".mp4", dir=folder, delete=False) as file:
-        drawn_path = Path(file.name)
-    try:
-        with av.open(str(drawn_path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
-            stream: Any = None
-            for index, (_, picture) in enumerate(pipeline.extractor.frames(video)):
-                if index == total:
-                    break
-                report("drawing", index, total)
-                brightness += float(picture[::8, ::8].mean())
-                drawn = pipeline.draw(picture, landmarks, index)
-                if mirror:
-                    drawn = drawn[:, ::-1]
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(drawn), format="rgb24")
-                if stream is None:
-                    stream = output.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "26"})
-                    stream.width, stream.height = _drawn_size(frame.width, frame.height)
-                    stream.pix_fmt = "yuv420p"
-                output.mux(stream.encode(frame.reformat(stream.width, stream.height, "yuv420p")))
-                for number in wanted.get(index, []):
-                    moments[number] = replace(moments[number], picture=_picture(frame))
-            if stream is not None:
-                output.mux(stream.encode())
-    except BaseException:
-        drawn_path.unlink()
-        raise
-    warnings = outcome.warnings if brightness / total >= DARK else (*outcome.warnings, "too_dark")
-    return replace(outcome, video=str(drawn_path), moments=tuple(moments), warnings=warnings)
+    wanted = [min(int(time * fps), total - 1) for time in times]
+    pictures: dict[int, str] = {}
+    brightness = 0.0
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
+        stream: Any = None
+        for index, (_, picture) in enumerate(extractor.frames(video)):
+            if index == total:
+                break
+            report("drawing", index, total)
+            brightness += float(picture[::8, ::8].mean())
+            drawn = draw_skeleton(picture, landmarks, index)
+            if mirror:
+                drawn = drawn[:, ::-1]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(drawn), format="rgb24")
+            if stream is None:
+                stream = output.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "26"})
+                stream.width, stream.height = _drawn_size(frame.width, frame.height)
+                stream.pix_fmt = "yuv420p"
+            output.mux(stream.encode(frame.reformat(stream.width, stream.height, "yuv420p")))
+            if index in wanted:
+                pictures[index] = _picture(frame)
+        if stream is not None:
+            output.mux(stream.encode())
+    shown = {"pictures": [pictures.get(index, "") for index in wanted], "brightness": brightness / total}
+    return shown, np.empty(0, np.float32)
 
 
 def _drawn_size(width: int, height: int) -> tuple[int, int]:

@@ -48,6 +48,24 @@ TEXTS: dict[str, dict[str, str]] = {
         "too_large": "The picture is larger than {megapixels} million pixels. Please record it in HD.",
         "too_slow": "This video takes too long. Please try a shorter or smaller one.",
         "unreadable": "This file cannot be read as a video. Please try another one, for example an MP4.",
+        "clip_tab": "A video",
+        "live_tab": "Live",
+        "live_intro": "Sign before the camera. Each sign is named when it **has ended**.",
+        "live_camera": "Camera",
+        "live_hint": "Allow the camera, then press Record. Head, shoulders and both hands should be in view.",
+        "live_now": "Now:",
+        "live_signs": "Signs so far",
+        "live_none": "None yet.",
+        "live_limits": (
+            "Up to {minutes} minutes at a time. The pictures are looked at on this server only, and not kept. "
+            "No sound is recorded."
+        ),
+        "live_full": "All places are taken. This starts by itself when one is free.",
+        "live_over": "{minutes} minutes are over. Press Stop, wait a few seconds, and record again.",
+        "live_no_camera": (
+            "There is no picture from the camera. Allow this page to use it in the settings of your browser, and see "
+            "that no other program uses it."
+        ),
     },
     "ru": {
         "title": "# Распознавание жестового языка",
@@ -93,5 +111,23 @@ TEXTS: dict[str, dict[str, str]] = {
         "too_large": "Кадр больше {megapixels} миллионов пикселей. Запишите видео поменьше, например в HD.",
         "too_slow": "Это видео обрабатывается слишком долго. Попробуйте покороче или поменьше.",
         "unreadable": "Этот файл не читается как видео. Попробуйте другой, например MP4.",
+        "clip_tab": "Видео",
+        "live_tab": "В прямом эфире",
+        "live_intro": "Показывайте жесты перед камерой. Каждый жест называется, когда он **закончился**.",
+        "live_camera": "Камера",
+        "live_hint": "Разрешите доступ к камере и нажмите «Запись». Голова, плечи и обе руки должны быть в кадре.",
+        "live_now": "Сейчас:",
+        "live_signs": "Жесты",
+        "live_none": "Пока нет.",
+        "live_limits": (
+            "До {minutes} минут подряд. Кадры обрабатываются только на этом сервере и не сохраняются. "
+            "Звук не записывается."
+        ),
+        "live_full": "Все места заняты. Распознавание начнётся само, когда место освободится.",
+        "live_over": "{minutes} минут истекли. Остановите запись, подождите несколько секунд и начните снова.",
+        "live_no_camera": (
+            "Нет изображения с камеры. Разрешите этой странице доступ к камере в настройках браузера и проверьте, "
+            "не занята ли камера другой программой."
+        ),
     },
 }

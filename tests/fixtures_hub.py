@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -122,9 +123,14 @@ class Repository:
 
 
 class Hub:
-    """The server. `repositories` and `asked` tell a test what has happened."""
+    """The server. `repositories` and `asked` tell a test what has happened.
 
-    def __init__(self) -> None:
+    Args:
+        pause: Seconds that pass before each answer, as on a slow network.
+    """
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self.pause = pause
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.storage: dict[str, bytes] = {}
         self.asked: Counter[str] = Counter()
@@ -353,6 +359,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(length // 2)
             return self._hang_up()
         body = self._chunks() if "chunked" in self.headers.get("Transfer-Encoding", "") else self.rfile.read(length)
+        time.sleep(self.hub.pause)
         if step is None:
             return self._send(404, b"{}", {})
         if isinstance(failure, int):

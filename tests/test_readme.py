@@ -85,7 +85,7 @@ GIVEN = {
         sys.path.insert(0, "space")
         import app
         from transformers import pipeline
-        page = app.build_demo(pipeline(model="space/model", trust_remote_code=True), ["yes"])
+        page = app.build_demo(pipeline(model="space/model", trust_remote_code=True), ["yes"], app.VisitorFiles("."))
         page.launch(server_port=7860, prevent_thread_lock=True, quiet=True)
     """,
     "recognize.stream(": """

@@ -1,13 +1,15 @@
 """How well signs are found in continuous signing, and at what cost."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from slr_hf.benchmarks.timing import peak_memory_mb
+from slr_hf.benchmarks.timing import peak_memory_mb, resident_memory_mb
 from slr_hf.data import find_session, load_landmark_arrays, read_column, to_landmarks
 from slr_hf.live.continuous import ContinuousSigning, join_clips, measure_stream
 from slr_hf.model.landmarks_slr import Landmarks
@@ -20,7 +22,13 @@ _IDLE_GLOSS = "-"
 
 
 def make_signing(
-    signs: str | Path, session: str, idle: str | Path, clips: int, last_idle: float = 0.2, seed: int = 0
+    signs: str | Path,
+    session: str,
+    idle: str | Path,
+    clips: int,
+    idle_seconds: tuple[float, float] = (0.5, 2.0),
+    last_idle: float = 0.2,
+    seed: int = 0,
 ) -> ContinuousSigning:
     """Joins clips of landmark arrays to a stream.
 
@@ -29,6 +37,7 @@ def make_signing(
         session: Their recording session; see `find_session`.
         idle: Landmark arrays with clips without a sign, such as asl33.
         clips: How many clips of signs to take.
+        idle_seconds: See `join_clips`.
         last_idle: Share of the idle clips to take, the last ones: the demo model has not seen the last fifth.
         seed: Seed of all that is random.
     """
@@ -43,7 +52,7 @@ def make_signing(
     others = load_landmark_arrays([idle])
     still = np.flatnonzero(read_column(others, "label") == others.features["label"].str2int(_IDLE_GLOSS))
     kept = still[len(still) - max(round(last_idle * len(still)), 1) :]
-    return join_clips(named, _clips(others, kept), seed)
+    return join_clips(named, _clips(others, kept), seed, idle_seconds)
 
 
 def _clips(dataset: Any, rows: Sequence[int] | np.ndarray) -> list[Landmarks]:
@@ -53,9 +62,17 @@ def _clips(dataset: Any, rows: Sequence[int] | np.ndarray) -> list[Landmarks]:
 
 
 def benchmark_live(
-    model: str | Path, signs: str | Path, session: str, idle: str | Path, clips: int, repeats: int = 1, seed: int = 0
-) -> dict[str, Any]:
-    """Measures the signs that a model finds in such a stream.
+    model: str | Path,
+    signs: str | Path,
+    session: str,
+    idle: str | Path,
+    clips: int,
+    idle_seconds: tuple[float, float] = (0.5, 2.0),
+    every: int = 1,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """Measures the signs that a model finds in such a stream, and the memory of a long one.
 
     Args:
         model: Folder or Hub id.
@@ -63,23 +80,53 @@ def benchmark_live(
         session: See `make_signing`.
         idle: See `make_signing`.
         clips: See `make_signing`.
+        idle_seconds: See `join_clips`.
+        every: See `measure_stream`.
         repeats: How often the stream is repeated, for the memory of long ones.
         seed: Seed of all that is random.
     """
     recognize = SignRecognitionPipeline.from_pretrained(model, device="cpu")
-    signing = make_signing(signs, session, idle, clips, seed=seed)
-    result = {"what": "signs in a stream", "session": session, **measure_stream(recognize, signing)}
+    signing = make_signing(signs, session, idle, clips, idle_seconds, seed=seed)
+    conditions = {"session": session, "seed": seed, "idle_seconds": idle_seconds}
+    yield {"what": "signs in a stream", **conditions, **measure_stream(recognize, signing, every)}
     if repeats > 1:
-        stream = recognize.stream(_FPS, signing.landmarks.width, signing.landmarks.height, signing.landmarks.points)
-        peaks = []
-        for _ in range(repeats):
-            for frame in signing.landmarks.coordinates:
-                stream.add(frame)
-            peaks.append(peak_memory_mb())
-        result["hours"] = round(repeats * signing.landmarks.num_frames / _FPS / 3600, 2)
-        # The first tenth is for what is loaded and kept for good.
-        result["growth_mb"] = round(peaks[-1] - peaks[len(peaks) // 10], 1)
-    return result
+        yield {"what": "memory of a long stream", **conditions, **measure_memory(recognize, signing, repeats)}
 
 
-__all__ = ["benchmark_live", "make_signing"]
+def measure_memory(recognize: SignRecognitionPipeline, signing: ContinuousSigning, repeats: int) -> dict[str, Any]:
+    """Repeats a stream without a break, as one long stream.
+
+    Args:
+        recognize: The pipeline.
+        signing: The stream.
+        repeats: How often.
+
+    Returns:
+        - hours: of the stream; told: how many signs.
+        - resident_mb: resident memory when each hour of it had passed, the rest of the last one too.
+        - growth_mb: from the end of the first hour, when all is loaded, to the end.
+        - peak_growth_mb: the same of the most memory held so far.
+    """
+    landmarks = signing.landmarks
+    stream = recognize.stream(_FPS, landmarks.width, landmarks.height, landmarks.points)
+    resident, peaks, told = [], [], 0
+    hour = round(3600 * _FPS)
+    frames = repeats * landmarks.num_frames
+    with tqdm(total=frames, unit=" frames", file=sys.stderr, mininterval=60) as bar:
+        for index in range(frames):
+            told += len(stream.add(landmarks.coordinates[index % landmarks.num_frames]))
+            if (index + 1) % hour == 0 or index + 1 == frames:
+                resident.append(resident_memory_mb())
+                peaks.append(peak_memory_mb())
+                bar.set_postfix(resident_mb=resident)
+            bar.update()
+    return {
+        "hours": round(frames / hour, 2),
+        "told": told + len(stream.finish()),
+        "resident_mb": resident,
+        "growth_mb": round(resident[-1] - resident[0], 1),
+        "peak_growth_mb": round(peaks[-1] - peaks[0], 1),
+    }
+
+
+__all__ = ["benchmark_live", "make_signing", "measure_memory"]

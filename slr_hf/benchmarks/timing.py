@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import psutil
 import torch
 
 
@@ -60,6 +61,11 @@ def peak_memory_mb() -> float:
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
 
 
+def resident_memory_mb() -> float:
+    """The memory that this process holds now, in megabytes."""
+    return round(psutil.Process().memory_info().rss / 1e6, 1)
+
+
 def machine() -> dict[str, Any]:
     """What the times were measured on."""
     found: dict[str, Any] = {
@@ -73,4 +79,12 @@ def machine() -> dict[str, Any]:
     return found
 
 
-__all__ = ["machine", "matrix_products", "measure", "median_ms", "median_ratio", "peak_memory_mb"]
+__all__ = [
+    "machine",
+    "matrix_products",
+    "measure",
+    "median_ms",
+    "median_ratio",
+    "peak_memory_mb",
+    "resident_memory_mb",
+]

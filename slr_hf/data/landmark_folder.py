@@ -30,6 +30,7 @@ from filelock import FileLock, Timeout
 from slr_hf.commands import first_line
 from slr_hf.data.clip_lists import MADE_COLUMNS, Clip, ClipList, clip_key
 from slr_hf.model.landmarks_slr import Landmarks
+from slr_hf.whole_files import remove_unfinished, whole_file, write_json, write_text
 
 MANIFEST, FAILED, UNFINISHED = "extraction.json", "failed.jsonl", "unfinished"
 
@@ -37,7 +38,6 @@ MANIFEST, FAILED, UNFINISHED = "extraction.json", "failed.jsonl", "unfinished"
 CLIPS_A_PART = 1000
 
 _FORM = "slr_hf extracted landmarks"
-_TEMPORARY = ".tmp"
 _RANGE = (("begin", pa.int32()), ("end", pa.int32()))
 _MADE = (
     ("landmarks", pa.list_(pa.float16())),
@@ -152,12 +152,12 @@ class LandmarkFolder:
             manifest = read_manifest(self.path)
             _check_settings(self.path, manifest, self._settings)
             self._parts = manifest["parts"]
-        (self.path / UNFINISHED).mkdir(exist_ok=True)
-        for folder in (self.path, self.path / UNFINISHED):
-            for leftover in folder.glob(f"*{_TEMPORARY}"):
-                leftover.unlink()
+        # First, since a folder with other files and without a manifest is taken for somebody else's.
         if self._parts is None:
             self._write_manifest(clips=0)
+        (self.path / UNFINISHED).mkdir(exist_ok=True)
+        for folder in (self.path, self.path / UNFINISHED):
+            remove_unfinished(folder)
         self._in_parts = {key: clip_id for part in self._parts or () for key, clip_id in _part_keys(self.path / part)}
         self._single = {path.stem for path in (self.path / UNFINISHED).glob("*.parquet")}
 
@@ -209,7 +209,7 @@ class LandmarkFolder:
             for clip in clips.clips
             if clip.clip_id in found and found[clip.clip_id].concerns(clip) and clip.key not in done
         }
-        _replace_text(path, "".join(_line(failure) for failure in kept.values()))
+        write_text(path, "".join(_line(failure) for failure in kept.values()))
         return kept
 
     def add(self, clip: Clip, landmarks: Landmarks) -> None:
@@ -297,7 +297,7 @@ class LandmarkFolder:
             "clips": clips,
             "parts": self._parts,
         }
-        _replace_text(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        write_json(self.path / MANIFEST, manifest)
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -417,15 +417,8 @@ def _line(failure: Failure) -> str:
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
-    temporary = path.with_name(path.name + _TEMPORARY)
-    parquet.write_table(table, temporary)
-    temporary.replace(path)
-
-
-def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + _TEMPORARY)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as unfinished:
+        parquet.write_table(table, unfinished)
 
 
 __all__ = ["ExtractionSettings", "Failure", "LandmarkFolder", "load_extracted", "read_manifest"]

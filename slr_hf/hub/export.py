@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from slr_hf.hub.landmark_graph import LandmarkRecognizer, batch_landmarks, input_points
-from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks
+from slr_hf.hub.landmark_graph import LandmarkRecognizer, batch_landmarks
+from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks, input_points
 from slr_hf.model.loading_slr import load_model
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.whole_files import whole_file
 
 if TYPE_CHECKING:
     import onnx
@@ -381,10 +382,8 @@ def export_model(
             agreement.clips,
         )
     path = Path(output) / FILES[precision]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_bytes(graph.SerializeToString())
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(graph.SerializeToString())
     return {
         "file": str(path),
         "precision": precision,

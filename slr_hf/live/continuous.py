@@ -110,37 +110,60 @@ def _placed(clip: Landmarks) -> np.ndarray:
     return coordinates / scale
 
 
-def measure_stream(recognize: SignRecognitionPipeline, signing: ContinuousSigning, **settings: Any) -> dict[str, Any]:
+def measure_stream(
+    recognize: SignRecognitionPipeline, signing: ContinuousSigning, every: int = 1, **settings: Any
+) -> dict[str, Any]:
     """Runs a stream and compares what is told with what is signed.
 
     Args:
         recognize: The pipeline.
         signing: The stream.
+        every: Take every n-th frame alone, as where a camera or the line is slow.
         **settings: Fields of `StreamSettings`.
 
     Returns:
+        - minutes, frames_a_second: of the stream.
         - signs, told: how many there are, and were told.
         - segment_f1: of signs whose place (half of both together overlaps) and gloss are right; boundary_f1: place.
         - gloss_error_rate: edits from the told glosses to the true ones, a true gloss.
         - latency: seconds of the stream from a sign's true end until it is told; the median and the 95th percentile.
-        - milliseconds_a_frame: of computing, answers of the model included.
+        - milliseconds_a_frame: of computing, answers of the model included; milliseconds_a_look: of one answer.
+        - looks_a_second: how often the model is asked, a second of the stream.
+
+    Raises:
+        ValueError: If `every` is less than 1.
     """
+    if every < 1:
+        raise ValueError(f"`every` must be at least 1, but is {every}.")
     landmarks = signing.landmarks
     stream = recognize.stream(
         float(landmarks.fps or ASSUMED_FPS), landmarks.width, landmarks.height, landmarks.points, **settings
     )
+    looks: list[float] = []
+
+    def timed(clip: Landmarks) -> dict[str, Any]:
+        before = time.process_time()
+        answer: dict[str, Any] = recognize(clip)
+        looks.append(time.process_time() - before)
+        return answer
+
+    stream.recognize = timed
     told: list[tuple[float, Segment]] = []
+    frames = range(0, landmarks.num_frames, every)
     start = time.process_time()
-    for index, frame in enumerate(landmarks.coordinates):
-        told.extend(((index + 1) / stream.fps, sign) for sign in stream.add(frame))
+    for index in frames:
+        signs = stream.add(landmarks.coordinates[index], index / stream.fps)
+        told.extend(((index + 1) / stream.fps, sign) for sign in signs)
     told.extend((landmarks.num_frames / stream.fps, sign) for sign in stream.finish())
     seconds = time.process_time() - start
+    length = landmarks.num_frames / stream.fps
     pairs = match(signing.signs, [sign for _, sign in told])
     right = sum(true.gloss == told[index][1].gloss for true, index in pairs)
     delays = [told[index][0] - true.end for true, index in pairs]
     both = max(len(signing.signs) + len(told), 1)
     return {
-        "minutes": round(landmarks.num_frames / stream.fps / 60, 1),
+        "minutes": round(length / 60, 1),
+        "frames_a_second": stream.fps / every,
         "signs": len(signing.signs),
         "told": len(told),
         "segment_f1": round(2 * right / both, 3),
@@ -150,7 +173,9 @@ def measure_stream(recognize: SignRecognitionPipeline, signing: ContinuousSignin
             "median": round(float(np.median(delays)), 3) if delays else None,
             "percentile_95": round(float(np.percentile(delays, 95)), 3) if delays else None,
         },
-        "milliseconds_a_frame": round(seconds * 1e3 / landmarks.num_frames, 2),
+        "milliseconds_a_frame": round(seconds * 1e3 / len(frames), 2),
+        "milliseconds_a_look": round(float(np.mean(looks)) * 1e3, 2) if looks else None,
+        "looks_a_second": round(len(looks) / length, 1),
     }
 
 

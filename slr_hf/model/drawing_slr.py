@@ -52,11 +52,10 @@ def draw_skeleton(picture: np.ndarray, landmarks: Landmarks, index: int) -> np.n
     drawn = np.array(picture)
     height, width = drawn.shape[:2]
     line = max(round(min(height, width) * _LINE), 1)
-    places = landmarks.take(_ALL_POINTS, slice(index, index + 1))[0, :, :2] * (width, height)
-    # Far outside, coordinates would not fit OpenCV's integers.
-    near = (np.abs(places) < 10 * max(width, height)).all(axis=1)  # NaN is not
-    pixels = np.round(np.where(near[:, None], places, 0) * 2**_SHIFT).astype(int)
-    seen = {point: tuple(pixels[row].tolist()) for row, point in enumerate(_ALL_POINTS) if near[row]}
+    seen = {
+        point: (round(x * 2**_SHIFT), round(y * 2**_SHIFT))
+        for point, (x, y) in _seen(landmarks.take(_ALL_POINTS, slice(index, index + 1))[0], width, height).items()
+    }
     for group, colour in COLOURS.items():
         place = {point: seen[point] for point in _POINTS[group] if point in seen}
         lines = [(place[a], place[b]) for a, b in SKELETON_EDGES[group] if a in place and b in place]
@@ -70,4 +69,42 @@ def draw_skeleton(picture: np.ndarray, landmarks: Landmarks, index: int) -> np.n
     return drawn
 
 
-__all__ = ["COLOURS", "draw_skeleton"]
+def skeleton_svg(coordinates: np.ndarray, width: int, height: int) -> str:
+    """Draws the landmarks of one frame as an SVG image of some kilobytes, to lie over the frame in a browser.
+
+    Args:
+        coordinates: All landmarks of the frame, `(543, 3)`, NaN where not detected.
+        width: Width of the frame in pixels.
+        height: Height of the frame in pixels.
+
+    Returns:
+        An `svg` element, hidden from screen readers. What was not detected, or lies far outside of the frame, is left
+        out.
+    """
+    seen = _seen(coordinates[_ALL_POINTS], width, height)
+    line = max(min(height, width) * _LINE, 1.0)
+    paths = []
+    for group, colour in COLOURS.items():
+        lines = [(*seen[a], *seen[b]) for a, b in SKELETON_EDGES[group] if a in seen and b in seen]
+        if lines:
+            data = "".join(f"M{x:.0f} {y:.0f}L{to_x:.0f} {to_y:.0f}" for x, y, to_x, to_y in lines)
+            thickness = line if group != "lips" else line / 2
+            for colour_now, wider in ((_BORDER, 2), (colour, 0)):
+                paths.append(f'<path d="{data}" stroke="rgb{colour_now}" stroke-width="{thickness + wider:.1f}"/>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" aria-hidden="true" fill="none" '
+        f'stroke-linecap="round">{"".join(paths)}</svg>'
+    )
+
+
+def _seen(places: np.ndarray, width: int, height: int) -> dict[int, tuple[float, float]]:
+    """The pixels of the points of `_ALL_POINTS` that were detected, and do not lie far outside of the frame.
+
+    Far outside, coordinates would not fit OpenCV's integers.
+    """
+    pixels = places[:, :2].astype(float) * (width, height)
+    near = np.asarray((np.abs(pixels) < 10 * max(width, height)).all(axis=1))  # NaN is not
+    return {point: (pixels[row, 0].item(), pixels[row, 1].item()) for row, point in enumerate(_ALL_POINTS) if near[row]}
+
+
+__all__ = ["COLOURS", "draw_skeleton", "skeleton_svg"]

@@ -2,13 +2,14 @@
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
@@ -142,6 +143,7 @@ class HolisticExtractor:
         source: str | os.PathLike[str] | np.ndarray | Iterable[np.ndarray],
         fps: float | None = None,
         progress: Progress | None = None,
+        points: Sequence[int] = range(NUM_LANDMARKS),
     ) -> Landmarks:
         """Finds the landmarks of one clip.
 
@@ -150,9 +152,10 @@ class HolisticExtractor:
                 frames are RGB and uint8.
             fps: Frames a second of given frames; in a file, the frames carry their times.
             progress: Called after each frame.
+            points: Holistic indices of the landmarks to keep. An hour of video takes 700 MB with all of them.
 
         Returns:
-            Landmarks float32 `(frames, 543, 3)`, NaN where nothing was detected. Width and height are those of the
+            Landmarks float32 `(frames, points, 3)`, NaN where nothing was detected. Width and height are those of the
             upright frames before scaling.
 
         Raises:
@@ -175,16 +178,27 @@ class HolisticExtractor:
             _check_frame(first)
             info = VideoInfo(fps, first.shape[1], first.shape[0], total)
             frames = self._shrunk(chain([first], pictures))
-        found: list[np.ndarray] = []
+        columns, count = list(points), 0
+        found = np.empty((0, len(columns), 3), np.float32)
         times: list[float] = []
         with closing(frames), closing(_one_ahead(frames)) as upcoming, closing(self.detect(upcoming, info.fps)) as each:
             for time, coordinates in each:
-                found.append(coordinates)
+                if count == len(found):
+                    # It grows where it is: a list of frames would be held twice when they are joined.
+                    found.resize((count * 2 or 64, *found.shape[1:]), refcheck=False)
+                found[count] = coordinates[columns]
+                count += 1
                 if time is not None:
                     times.append(time)
                 if progress is not None:
-                    progress(len(found), info.frames)
-        return Landmarks(np.stack(found), fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
+                    progress(count, info.frames)
+        found.resize((count, *found.shape[1:]), refcheck=False)
+        return Landmarks(found, tuple(columns), _mean_rate(times) or info.fps, info.width, info.height)
+
+    @staticmethod
+    def open(path: str | os.PathLike[str]) -> Any:
+        """Opens a video that may come from a stranger; see `open_video`."""
+        return open_video(path)
 
     def frames(self, path: str | os.PathLike[str]) -> Generator[TimedFrame, None, None]:
         """Reads a video as the landmarker sees it, one frame at a time, for example to draw on; see `read_frames`."""
@@ -195,6 +209,18 @@ class HolisticExtractor:
             _check_frame(picture)
             height, width = picture.shape[:2]
             yield None, _resized(picture, *_scaled(width, height, self.frame_size))
+
+    def track(self, fps: float | None = None) -> "LandmarkTracker":
+        """Starts a landmarker for the pictures of one camera or video, given one by one; use it in `with`.
+
+        Args:
+            fps: Pictures a second where they are given without a time.
+
+        Raises:
+            LandmarkerError: If the landmark models are missing or unusable.
+            ImportError: If mediapipe is not installed.
+        """
+        return LandmarkTracker(self.model_path, self.frame_size, self.min_confidence, fps)
 
     def detect(
         self, frames: Iterable[TimedFrame], fps: float | None = None
@@ -210,9 +236,42 @@ class HolisticExtractor:
             The time of each frame, and its landmarks float32 `(543, 3)`, NaN where nothing was detected.
 
         Raises:
+            ValueError: If a frame is not RGB and uint8.
             LandmarkerError: If the landmark models are missing or unusable.
             ImportError: If mediapipe is not installed.
         """
+        with self.track(fps) as tracker:
+            for time, picture in frames:
+                yield time, tracker(picture, time)
+
+
+class LandmarkTracker:
+    """Finds the landmarks of one picture after the other, and follows the signer from each to the next.
+
+    It holds a landmarker of about 200 MB until it is closed. `HolisticExtractor.track` makes one.
+
+    Args:
+        model_path: See `HolisticExtractor`.
+        frame_size: See `HolisticExtractor`.
+        min_confidence: See `HolisticExtractor`.
+        fps: Pictures a second where they are given without a time.
+
+    Raises:
+        LandmarkerError: If the landmark models are missing or unusable.
+        ImportError: If mediapipe is not installed.
+
+    Example:
+        >>> with HolisticExtractor().track() as tracker:  # doctest: +SKIP
+        ...     coordinates = tracker(picture, time=0.5)
+    """
+
+    def __init__(
+        self,
+        model_path: str | os.PathLike[str] | None,
+        frame_size: int,
+        min_confidence: float,
+        fps: float | None = None,
+    ) -> None:
         try:
             import mediapipe as mp
             from mediapipe.tasks.python.core.base_options import BaseOptions
@@ -221,25 +280,61 @@ class HolisticExtractor:
             raise ImportError("Finding landmarks needs MediaPipe: pip install mediapipe==0.10.33") from error
 
         options = HolisticLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(resolve_landmarker(self.model_path))),
+            base_options=BaseOptions(model_asset_path=str(resolve_landmarker(model_path))),
             running_mode=RunningMode.VIDEO,
-            min_face_detection_confidence=self.min_confidence,
-            min_face_landmarks_confidence=self.min_confidence,
-            min_pose_detection_confidence=self.min_confidence,
-            min_pose_landmarks_confidence=self.min_confidence,
-            min_hand_landmarks_confidence=self.min_confidence,
+            min_face_detection_confidence=min_confidence,
+            min_face_landmarks_confidence=min_confidence,
+            min_pose_detection_confidence=min_confidence,
+            min_pose_landmarks_confidence=min_confidence,
+            min_hand_landmarks_confidence=min_confidence,
         )
-        timestamp, shape = -1, None
-        with HolisticLandmarker.create_from_options(options) as landmarker:
-            for index, (time, picture) in enumerate(frames):
-                # A landmarker breaks when the size of its frames changes, so the first frame's size is kept.
-                shape = shape or picture.shape
-                if picture.shape != shape:
-                    picture = _resized(picture, shape[1], shape[0])
-                moment = index / (fps or ASSUMED_FPS) if time is None else time
-                timestamp = max(timestamp + 1, round(moment * 1000))  # must rise
-                image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
-                yield time, _coordinates(landmarker.detect_for_video(image, timestamp))
+        self.fps = fps or ASSUMED_FPS
+        self.frame_size = frame_size
+        self._mediapipe = mp
+        self._landmarker: Any = HolisticLandmarker.create_from_options(options)
+        self._size: tuple[int, int] | None = None
+        self._count, self._timestamp = 0, -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets the landmarker go; closing again does nothing."""
+        landmarker, self._landmarker = self._landmarker, None
+        if landmarker is not None:
+            landmarker.close()
+
+    def __call__(self, picture: np.ndarray, time: float | None = None) -> np.ndarray:
+        """Finds the landmarks of the next picture.
+
+        Args:
+            picture: RGB uint8 `(height, width, 3)`; scaled down where it is larger than `frame_size`, and to the size
+                of the first one where it has another.
+            time: When it was taken, in seconds, rising; by default pictures come at `fps`.
+
+        Returns:
+            Landmarks float32 `(543, 3)`, NaN where nothing was detected.
+
+        Raises:
+            ValueError: If the picture is not RGB and uint8, or the tracker is closed.
+        """
+        if self._landmarker is None:
+            raise ValueError("The tracker is closed. Start another one with `HolisticExtractor.track`.")
+        _check_frame(picture)
+        if self._size is None:
+            # A landmarker breaks when the size of its frames changes, so the first frame's size is kept.
+            self._size = _scaled(picture.shape[1], picture.shape[0], self.frame_size)
+        moment = self._count / self.fps if time is None else time
+        self._count += 1
+        self._timestamp = max(self._timestamp + 1, round(moment * 1000))  # must rise
+        data = np.ascontiguousarray(_resized(picture, *self._size))
+        image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=data)
+        return _coordinates(self._landmarker.detect_for_video(image, self._timestamp))
 
 
 def _one_ahead(frames: Iterator[TimedFrame]) -> Generator[TimedFrame, None, None]:
@@ -372,6 +467,7 @@ __all__ = [
     "ASSUMED_FPS",
     "LARGEST_FRAME",
     "HolisticExtractor",
+    "LandmarkTracker",
     "Progress",
     "TimedFrame",
     "VideoError",

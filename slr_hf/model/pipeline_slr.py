@@ -11,9 +11,9 @@ from transformers import Pipeline
 from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import ModelOutput
 
-from .drawing_slr import draw_skeleton
+from .drawing_slr import draw_skeleton, skeleton_svg
 from .extraction_slr import HolisticExtractor
-from .landmarks_slr import NOSE, NUM_LANDMARKS, POSE_WRISTS, Landmarks
+from .landmarks_slr import NOSE, NUM_LANDMARKS, POSE_WRISTS, Landmarks, input_points
 from .loading_slr import load_model
 from .modeling_slr import SLRForSignClassification
 from .processing_slr import KeypointProcessor
@@ -77,6 +77,11 @@ class SignRecognitionPipeline(Pipeline):
     _load_image_processor: Any = False
     _load_processor: Any = False
     _load_feature_extractor: Any = True
+
+    #: For who has a loaded pipeline but not this package: the class of landmarks, and how they are drawn on a frame.
+    landmarks_class = Landmarks
+    draw = staticmethod(draw_skeleton)
+    draw_svg = staticmethod(skeleton_svg)
 
     model: SLRForSignClassification
     feature_extractor: Any  # a KeypointProcessor, of this folder or of its copy in the Hub's module cache
@@ -171,8 +176,15 @@ class SignRecognitionPipeline(Pipeline):
     ) -> dict[str, Any]:
         """Finds the landmarks where they are not given, and makes keypoints of them."""
         # Not isinstance: in remote code, this folder and slr_hf each have a class of that name.
-        landmarks = input_ if hasattr(input_, "coordinates") else self.extractor(input_, fps=fps, progress=progress)
+        landmarks = input_ if hasattr(input_, "coordinates") else self.find_landmarks(input_, fps, progress)
         return {**self.feature_extractor(landmarks, mirror=mirror), "warnings": self.find_warnings(landmarks)}
+
+    def find_landmarks(
+        self, source: Any, fps: float | None = None, progress: Callable[[int, int | None], None] | None = None
+    ) -> Landmarks:
+        """Finds the landmarks of a clip, and keeps those that the answer rests on; see `HolisticExtractor`."""
+        points = input_points(self.feature_extractor.parts)
+        return self.extractor(source, fps=fps, progress=progress, points=points)
 
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> ModelOutput:
         inputs = dict(input_tensors)
@@ -230,11 +242,6 @@ class SignRecognitionPipeline(Pipeline):
         if hands and _leave_the_picture(landmarks, POSE_WRISTS).mean() > _OUT_OF_VIEW:
             warnings.append("hands_out_of_view")
         return warnings
-
-    @staticmethod
-    def draw(picture: np.ndarray, landmarks: Landmarks, index: int) -> np.ndarray:
-        """Draws the landmarks of one frame on its picture; see `draw_skeleton`."""
-        return draw_skeleton(picture, landmarks, index)
 
     def stream(
         self,

@@ -360,7 +360,12 @@ class SignTrainer(Trainer):
                 split, _, metric = key.partition("_")
                 if metric in METRICS:
                     epochs[entry["epoch"]].setdefault("validation" if split == "eval" else split, {})[metric] = value
-        return [{"epoch": epoch, **splits} for epoch, splits in sorted(epochs.items())]
+        # In one order: what a checkpoint has kept comes back sorted by name.
+        return [
+            {"epoch": epoch}
+            | {split: {name: values[name] for name in METRICS if name in values} for split, values in splits.items()}
+            for epoch, splits in sorted(epochs.items())
+        ]
 
 
 class _AverageWeights(TrainerCallback):

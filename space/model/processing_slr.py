@@ -448,16 +448,24 @@ class KeypointProcessor(FeatureExtractionMixin):
         Missing parts do not enter the mean; a part is missing where it is missing in the whole share.
         """
         frames, size = len(clip["positions"]), self.input_size
+        # Frames are cut where a share ends within them; then each share is a run of whole pieces.
         edges = np.arange(size + 1) * (frames / size)
-        start = np.maximum(edges[:-1, None], np.arange(frames))
-        end = np.minimum(edges[1:, None], np.arange(1, frames + 1))
-        share = np.maximum(end - start, 0).astype(np.float32)
-        seen = share @ clip["part_mask"].astype(np.float32)
-        total = np.tensordot(share, clip["keypoints"], axes=1)  # missing points are 0
+        edges[-1] = frames
+        cuts = np.union1d(np.arange(frames + 1), edges)
+        frame = cuts[:-1].astype(int)
+        length = np.diff(cuts).astype(np.float32)
+        starts = np.searchsorted(cuts, edges[:-1])
+
+        def add(values: np.ndarray) -> np.ndarray:
+            pieces = values[frame].astype(np.float32, copy=False)
+            pieces *= length.reshape(-1, *(1,) * (values.ndim - 1))
+            return np.asarray(np.add.reduceat(pieces, starts))
+
+        seen = add(clip["part_mask"])
         return {
-            "keypoints": total / np.maximum(self._by_point(seen), 1e-6),
+            "keypoints": add(clip["keypoints"]) / np.maximum(self._by_point(seen), 1e-6),  # missing points are 0
             "part_mask": seen > 0,
-            "positions": (share @ clip["positions"] / share.sum(axis=1)).astype(np.float32),
+            "positions": add(clip["positions"]) / add(np.ones(frames, np.float32)),
         }
 
     def add_shapes(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:

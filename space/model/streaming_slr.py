@@ -47,28 +47,29 @@ class Segment:
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """When a sign begins and ends, and when it is told. All times are in seconds of the stream.
+    """When a sign begins and ends, and when it is told. All times are in seconds of the stream, at any frame rate.
 
     Args:
         window: What the model looks at: the last moments of the stream.
         check: How often it looks, while a hand is busy.
-        agreement: How many looks in a row must name the same gloss.
+        agreement: How long looks in a row must name the same gloss, from the first to the last; 0 where one look will
+            do.
         rest: How long hands must be absent or at rest for a sign to end at once.
-        shortest: How long hands must have been busy before the model looks.
+        shortest: How long hands must have been busy before the model looks, from the first busy frame to the last.
         rest_height: Hands rest where their wrists are this far below the shoulders, in shoulder widths, and slow.
         rest_speed: The fastest movement of a wrist at rest, in shoulder widths a second.
         confidence: Looks of a lower confidence name nothing.
 
     Raises:
-        ValueError: If a time, height or speed is not positive, `agreement` is below 1, or `confidence` is not from 0 to
-            1.
+        ValueError: If `agreement` is negative, another time, a height or a speed is not positive, or `confidence` is
+            not from 0 to 1.
     """
 
     window: float = 0.6
     check: float = 0.1
-    agreement: int = 4
+    agreement: float = 0.25
     rest: float = 0.3
-    shortest: float = 0.3
+    shortest: float = 0.25
     rest_height: float = 1.2
     rest_speed: float = 0.5
     confidence: float = 0.85
@@ -77,8 +78,8 @@ class StreamSettings:
         for name in ("window", "check", "rest", "shortest", "rest_height", "rest_speed"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be positive, but is {getattr(self, name)}.")
-        if self.agreement < 1:
-            raise ValueError(f"`agreement` must be at least 1, but is {self.agreement}.")
+        if not self.agreement >= 0:
+            raise ValueError(f"`agreement` must not be negative, but is {self.agreement}.")
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"`confidence` must be from 0 to 1, but is {self.confidence}.")
 
@@ -91,7 +92,6 @@ class _Run:
     busy_since: float
     first: float
     last: float
-    looks: int = 0
     score: float = 0.0
     confidence: float = 0.0
 
@@ -101,11 +101,11 @@ class StreamingRecognizer:
 
     While a hand is busy, the model looks at the last moments again and again. Looks in a row that agree are a sign; it
     ends when a look sees something else or nothing (`no_event`, or too little confidence), or when hands have been
-    absent or at rest for a while. Only the frames of a window are kept.
+    absent or at rest for a while, or when no frame has come for a window. Only the frames of a window are kept.
 
     Args:
         recognize: Answers a clip as `SignRecognitionPipeline` does; the pipeline itself will do.
-        fps: Frames a second of the stream.
+        fps: Frames a second of the stream, where they come without times.
         width: Width of the frames in pixels.
         height: Height of the frames in pixels.
         points: Holistic index (0-542) of each column of a frame; all 543 by default.
@@ -149,6 +149,11 @@ class StreamingRecognizer:
         self._next_look = -np.inf
         self._run: _Run | None = None
 
+    @property
+    def under_way(self) -> str | None:
+        """The gloss of the sign that seems under way, which may yet turn out to be none."""
+        return None if self._run is None else self._run.gloss
+
     def add(self, frame: np.ndarray, time: float | None = None) -> list[Segment]:
         """Takes the next frame.
 
@@ -170,25 +175,27 @@ class StreamingRecognizer:
             raise ValueError(f"A frame at {time} s cannot follow one at {self._time} s. Times must rise.")
         settings = self.settings
         busy = self._is_busy(frame, time - self._time)
+        rested = not busy and time - self._last_busy >= settings.rest - _TOLERANCE
+        broken_off = time - self._time >= settings.window - _TOLERANCE
+        ended = self._end() if rested or broken_off else []
+        if rested or broken_off:
+            self._busy_since = None
         self._count += 1
         self._time = time
         self._frames.append(np.array(frame, np.float32))
         self._times.append(time)
-        while time - self._times[0] + 1 / self.fps > settings.window + _TOLERANCE:
+        while time - self._times[0] >= settings.window - _TOLERANCE:
             self._frames.popleft()
             self._times.popleft()
         if busy:
             self._busy_since = time if self._busy_since is None else self._busy_since
             self._last_busy = time
-        elif time - self._last_busy >= settings.rest - _TOLERANCE:
-            self._busy_since = None
-            return self._end()
         if self._busy_since is None or time < self._next_look - _TOLERANCE:
-            return []
-        if self._last_busy - self._busy_since + 1 / self.fps < settings.shortest - _TOLERANCE:
-            return []
+            return ended
+        if self._last_busy - self._busy_since < settings.shortest - _TOLERANCE:
+            return ended
         self._next_look = time + settings.check
-        return self._look(self._busy_since)
+        return ended + self._look(self._busy_since)
 
     def finish(self) -> list[Segment]:
         """Ends the stream.
@@ -200,9 +207,8 @@ class StreamingRecognizer:
 
     def _look(self, busy_since: float) -> list[Segment]:
         """Has the model look at the window; returns the sign that has ended thereby."""
-        span = self._times[-1] - self._times[0]
-        fps = (len(self._times) - 1) / span if span > 0 else self.fps
-        answer = self.recognize(Landmarks(np.stack(self._frames), self.points, fps, self.width, self.height))
+        clip = Landmarks(np.stack(self._frames), self.points, 1 / self._frame_seconds(), self.width, self.height)
+        answer = self.recognize(clip)
         best = next(iter(answer["predictions"]), None)
         sure = best is not None and answer["confidence"] >= self.settings.confidence
         gloss = best["label"] if best is not None and sure and best["label"] != NO_EVENT else None
@@ -211,7 +217,6 @@ class StreamingRecognizer:
             return ended
         run = self._run = self._run or _Run(gloss, busy_since, self._time, self._time)
         run.last = self._time
-        run.looks += 1
         run.score = max(run.score, best["score"])
         run.confidence = max(run.confidence, answer["confidence"])
         return ended
@@ -219,13 +224,19 @@ class StreamingRecognizer:
     def _end(self) -> list[Segment]:
         """Ends the run under way; returns its sign if enough looks agreed."""
         run, self._run = self._run, None
-        if run is None or run.looks < self.settings.agreement:
+        if run is None or run.last - run.first < self.settings.agreement - _TOLERANCE:
             return []
         # A look that agrees sees the sign in about two thirds of its window.
         edge = _EDGE * self.settings.window
         begin = max(run.first - self.settings.window + edge, run.busy_since)
-        end = min(run.last - edge, self._last_busy) + 1 / self.fps
-        return [Segment(run.gloss, begin, max(end, begin + 1 / self.fps), run.score, run.confidence)]
+        frame = self._frame_seconds()
+        end = max(min(run.last - edge, self._last_busy), begin) + frame
+        return [Segment(run.gloss, begin, end, run.score, run.confidence)]
+
+    def _frame_seconds(self) -> float:
+        """How long a frame of the window stands for the stream."""
+        span = self._times[-1] - self._times[0]
+        return span / (len(self._times) - 1) if span > 0 else 1 / self.fps
 
     def _is_busy(self, frame: np.ndarray, step: float) -> bool:
         """Whether a hand is seen that does not rest, `step` seconds after the frame before."""

@@ -1,12 +1,8 @@
 """The Space's page as a visitor meets it: the real app, a real model and a real browser."""
 
 import json
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from serving import Served, serve_space
 from texts import TEXTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
@@ -30,46 +27,22 @@ ANSWER_TIMEOUT = 120_000
 
 
 @pytest.fixture(scope="module")
-def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the app keeps what visitors upload."""
-    return tmp_path_factory.mktemp("uploads")
+def served(model_dir: Path, landmarker_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The app with its own model, else with random weights."""
+    with serve_space(tmp_path_factory.mktemp("space"), landmarker_path, model_dir) as app:
+        yield app
 
 
 @pytest.fixture(scope="module")
-def space(
-    repository: Path, model_dir: Path, landmarker_path: Path, uploads: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of the app with its own model, else with random weights, served by its own process as on a Space."""
-    trained = repository / "space/model"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("space") / "log.txt"
-    environment = {
-        **os.environ,
-        "SLR_MODEL": str(trained if (trained / "config.json").is_file() else model_dir),
-        "SLR_LANDMARKER": str(landmarker_path),
-        "GRADIO_TEMP_DIR": str(uploads),
-        "HF_HOME": str(log.parent),
-    }
-    with log.open("w") as output:
-        command = [sys.executable, str(repository / "space/app.py"), "--port", str(port)]
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            assert process.poll() is None, f"The app ended:\n{log.read_text()}"
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except (urllib.error.URLError, TimeoutError):
-                time.sleep(0.5)
-        else:
-            pytest.fail(f"The app does not answer:\n{log.read_text()}")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+def uploads(served: Served) -> Path:
+    """Where the app keeps what visitors upload."""
+    return served.uploads
+
+
+@pytest.fixture(scope="module")
+def space(served: Served) -> str:
+    """The address of the app."""
+    return served.address
 
 
 @pytest.fixture(scope="module")

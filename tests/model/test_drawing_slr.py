@@ -1,7 +1,10 @@
+import re
+from xml.etree import ElementTree as ET
+
 import numpy as np
 import pytest
 
-from slr_hf.model.drawing_slr import COLOURS, draw_skeleton
+from slr_hf.model.drawing_slr import COLOURS, draw_skeleton, skeleton_svg
 from slr_hf.model.landmarks_slr import LEFT_HAND, POSE, SKELETON_EDGES, STORED_POINTS, Landmarks
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
@@ -84,3 +87,29 @@ def test_the_pipeline_draws_without_being_made() -> None:
     body = only(clip(), POSE)
     drawn = SignRecognitionPipeline.draw(picture(), body, 1)
     np.testing.assert_array_equal(drawn, draw_skeleton(picture(), body, 1))
+
+
+def svg_paths(coordinates: np.ndarray) -> dict[str, str]:
+    """The path of each colour."""
+    svg = ET.fromstring(skeleton_svg(coordinates, WIDTH, HEIGHT))
+    assert svg.get("viewBox") == f"0 0 {WIDTH} {HEIGHT}"
+    assert svg.get("aria-hidden") == "true"
+    return {path.get("stroke", ""): path.get("d", "") for path in svg}
+
+
+def test_the_svg_has_the_same_lines_in_the_same_colours() -> None:
+    paths = svg_paths(clip().coordinates[0])
+    for group, colour in COLOURS.items():
+        numbers = [float(number) for number in re.findall(r"[\d.]+", paths[f"rgb{colour}"])]
+        assert len(numbers) == 4 * len(SKELETON_EDGES[group])
+        assert all(0.3 * WIDTH - 1 <= x <= 0.7 * WIDTH + 1 for x in numbers[::2])
+        assert all(0.3 * HEIGHT - 1 <= y <= 0.7 * HEIGHT + 1 for y in numbers[1::2])
+
+
+def test_the_svg_is_small_and_leaves_out_what_was_not_detected() -> None:
+    assert len(skeleton_svg(clip().coordinates[0], WIDTH, HEIGHT)) < 10_000
+    assert svg_paths(np.full((543, 3), np.nan, np.float32)) == {}
+    assert svg_paths(np.full((543, 3), 1e30, np.float32)) == {}
+    hand = svg_paths(only(clip(), LEFT_HAND).coordinates[0])
+    assert f"rgb{COLOURS['left_hand']}" in hand
+    assert f"rgb{COLOURS['pose']}" not in hand

@@ -7,7 +7,7 @@ import pytest
 from hostile_videos import write_song, write_sound, write_video
 
 from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
-from slr_hf.model.landmarks_slr import DETECTED_GROUPS
+from slr_hf.model.landmarks_slr import DETECTED_GROUPS, LEFT_HAND, NOSE
 
 #: Frames, and the shares of them in which MediaPipe finds face, pose, left hand and right hand.
 FOUND = {
@@ -54,6 +54,12 @@ class TestRealClips:
             for points in DETECTED_GROUPS.values():
                 group = missing[:, list(points)]
                 assert (group.all(axis=(1, 2)) | ~group.any(axis=(1, 2))).all()
+
+    def test_only_the_points_that_are_asked_for_are_kept(self, extract, clip_paths, extracted_clips):
+        points = (LEFT_HAND[3], NOSE)
+        kept = extract(clip_paths["ambulancia"], points=points)
+        assert kept.points == points
+        np.testing.assert_array_equal(kept.coordinates, extracted_clips["ambulancia"].take(points))
 
     def test_a_file_an_array_and_frames_one_by_one_give_the_same(self, extract, clip_paths):
         frames = pictures(clip_paths["hoy"], 12, size=10_000)
@@ -105,6 +111,39 @@ class TestRealClips:
     @pytest.mark.parametrize("shape", [(1, 1), (2, 301), (301, 2), (33, 47)])
     def test_odd_sizes(self, extract, shape):
         assert extract([np.zeros((*shape, 3), np.uint8)]).coordinates.shape == (1, 543, 3)
+
+
+@pytest.mark.integration
+class TestTracking:
+    def test_pictures_given_one_by_one_give_what_the_clip_gives(self, extract, clip_paths):
+        frames = pictures(clip_paths["yo"], 6)
+        with extract.track(fps=30) as tracker:
+            found = [tracker(frame) for frame in frames]
+        assert found[0].dtype == np.float32
+        np.testing.assert_array_equal(np.stack(found), extract(frames, fps=30).coordinates)
+
+    def test_two_trackers_do_not_disturb_each_other(self, extract, clip_paths):
+        frames, others = pictures(clip_paths["yo"], 4), pictures(clip_paths["wave"], 4)
+        with extract.track() as tracker, extract.track() as other:
+            found = [(tracker(frame), other(another))[0] for frame, another in zip(frames, others, strict=True)]
+        np.testing.assert_array_equal(np.stack(found), extract(frames).coordinates)
+
+    def test_pictures_of_any_size_and_times_that_fall_back_are_borne(self, extract, clip_paths):
+        whole = pictures(clip_paths["yo"], 3, size=10_000)
+        with extract.track() as tracker:
+            for picture, time in zip((whole[0], whole[1][::2, ::2], whole[2]), (5.0, 4.0, 4.0), strict=True):
+                assert not np.isnan(tracker(picture, time)[list(DETECTED_GROUPS["pose"])]).any()
+
+    def test_a_closed_tracker_says_so(self, extract):
+        with extract.track() as tracker:
+            pass
+        tracker.close()
+        with pytest.raises(ValueError, match="tracker is closed"):
+            tracker(np.zeros((4, 4, 3), np.uint8))
+
+    def test_a_picture_that_is_not_rgb_is_refused(self, extract):
+        with extract.track() as tracker, pytest.raises(ValueError, match="RGB, uint8"):
+            tracker(np.zeros((4, 4), np.uint8))
 
 
 class TestReading:

@@ -71,7 +71,7 @@ def test_it_tells_which_moments_count_where_asked(recognize):
 
 def test_a_stream_is_recognised_as_its_clip_is(recognize):
     # One look, when all of the clip has come.
-    settings = {"window": 20 / 30, "shortest": 20 / 30, "agreement": 1, "confidence": 0.0}
+    settings = {"window": 20 / 30, "shortest": 19 / 30, "agreement": 0, "confidence": 0.0}
     stream = recognize.stream(fps=30, width=640, height=480, **settings)
     assert not [sign for frame in clip().coordinates for sign in stream.add(frame)]
     (sign,) = stream.finish()

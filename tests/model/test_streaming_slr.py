@@ -99,7 +99,7 @@ def test_a_hand_lost_for_a_moment_does_not_end_a_sign():
 
 
 def test_a_single_look_that_differs_from_the_others_is_no_sign():
-    stream = StreamingRecognizer(answering("hello", "bye"), FPS, settings=StreamSettings(agreement=4))
+    stream = StreamingRecognizer(answering("hello", "bye"), FPS, settings=StreamSettings(agreement=0.25))
     found = run(stream, [*signing(30), *signing(9, place=0.5), *absent(30)])
     assert [segment.gloss for segment in found] == ["hello"]
 
@@ -136,6 +136,37 @@ def test_a_stream_that_leaves_frames_out_tells_true_times():
     assert found[0].begin == pytest.approx(10, abs=0.15)
     assert found[0].end == pytest.approx(12, abs=0.15)
     assert np.mean([clip.fps for clip in recognize.clips]) == pytest.approx(FPS / 2, abs=3)
+
+
+@pytest.mark.parametrize("rate", [30, 15, 10, 7.5])
+def test_signs_are_told_at_any_frame_rate_and_no_later(rate):
+    given = [*absent(60), *signing(60), *absent(60), *signing(60, place=0.5), *absent(60)]
+    step = round(FPS / rate)
+    stream = StreamingRecognizer(answering("hello", "bye"), FPS)
+    told = [(index / FPS, sign) for index in range(0, 300, step) for sign in stream.add(given[index], index / FPS)]
+    assert [sign.gloss for _, sign in told] == ["hello", "bye"]
+    for (moment, sign), begin in zip(told, (2, 6), strict=True):
+        assert sign.begin == pytest.approx(begin, abs=1 / rate + 0.02)
+        assert sign.end == pytest.approx(begin + 2, abs=1 / rate + 0.02)
+        assert moment <= begin + 2.5
+
+
+def test_frames_at_uneven_times_tell_the_same_as_even_ones():
+    uneven = np.sort(np.random.default_rng(0).uniform(0, 10, 150))
+    given = [*absent(90), *signing(60), *absent(150)]
+    stream = StreamingRecognizer(answering("hello"), FPS)
+    found = [sign for time in uneven for sign in stream.add(given[int(time * FPS)], time)]
+    assert [sign.gloss for sign in found] == ["hello"]
+    assert (found[0].begin, found[0].end) == pytest.approx((3, 5), abs=0.2)
+
+
+def test_a_sign_ends_where_no_frames_come_for_a_while():
+    stream = StreamingRecognizer(answering("hello"), FPS)
+    for frame in signing(30):
+        assert stream.add(frame) == []
+    (sign,) = stream.add(signing(1)[0], 60.0)
+    assert (sign.begin, sign.end) == pytest.approx((0, 1), abs=0.2)
+    assert stream.finish() == []
 
 
 def test_times_must_rise():
@@ -181,7 +212,7 @@ def test_a_frame_of_another_shape_is_refused():
     [
         ({"rest": 0}, "`rest` must be positive"),
         ({"window": -1}, "`window` must be positive"),
-        ({"agreement": 0}, "`agreement` must be at least 1"),
+        ({"agreement": -0.1}, "`agreement` must not be negative"),
         ({"confidence": 2}, "from 0 to 1"),
     ],
 )

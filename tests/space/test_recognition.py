@@ -8,8 +8,10 @@ import av
 import limits
 import numpy as np
 import pytest
-from recognition import Outcome, Refused, duration, find_moments, recognize
+from isolation import Refused, run_here
+from recognition import Outcome, duration, find_moments, recognize
 
+from slr_hf.model.extraction_slr import HolisticExtractor
 from slr_hf.model.landmarks_slr import Landmarks
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
@@ -53,7 +55,7 @@ def pipeline(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SignRecognitio
 
 
 def ask(pipeline: Any, video: Path | None, folder: Path, mirror: bool = False) -> list[Outcome]:
-    return list(recognize(pipeline, video, mirror, lambda *_: None, folder / "drawn"))
+    return list(recognize(pipeline, video, mirror, lambda *_: None, folder / "drawn", run=run_here))
 
 
 def test_the_answer_comes_first_and_then_what_was_seen(
@@ -141,7 +143,7 @@ def test_what_is_no_video_is_refused(pipeline: SignRecognitionPipeline, tmp_path
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_the_duration_is_read_with_or_without_a_header_that_tells_it(write: Write, suffix: str) -> None:
-    assert duration(write(f"clip{suffix}", frames=40)) == pytest.approx(2.0, abs=0.1)
+    assert duration(HolisticExtractor(), write(f"clip{suffix}", frames=40)) == pytest.approx(2.0, abs=0.1)
 
 
 def test_moments_are_equal_stretches_from_the_first_frame_to_the_last() -> None:

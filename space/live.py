@@ -1,0 +1,157 @@
+"""Live recognition: the camera of each visitor, picture by picture."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import limits
+import numpy as np
+from isolation import Refused
+
+#: Seconds between two pictures that seem to come at the same time.
+_LEAST_STEP = 1e-3
+
+
+@dataclass(frozen=True)
+class View:
+    """What is known when a picture has been seen.
+
+    Args:
+        signs: The last signs that have ended, the newest first; each a `Segment`, its times in seconds from the start.
+        under_way: The gloss of the sign that seems under way, if any.
+        skeleton: What was found in the picture, as an SVG image.
+        problem: The key of the text that says why the picture was not looked at; empty where it was.
+    """
+
+    signs: tuple[Any, ...] = ()
+    under_way: str | None = None
+    skeleton: str = ""
+    problem: str = ""
+
+
+class LiveSession:
+    """The camera of one visitor, from its first picture on.
+
+    Args:
+        recognizer: A `SignRecognitionPipeline`.
+        begin: When the first picture came, in seconds of any clock.
+    """
+
+    def __init__(self, recognizer: Any, begin: float) -> None:
+        self.begin = self.last = begin
+        self.closed = False
+        self._recognizer = recognizer
+        self._tracker: Any = None
+        self._stream: Any = None
+        self._time = -1.0  # of the last picture, in seconds from the beginning
+        self._signs: deque[Any] = deque(maxlen=limits.LIVE_SIGNS)
+        self._lock = threading.Lock()  # pictures come in threads of their own
+
+    def see(self, picture: np.ndarray, now: float) -> View:
+        """Looks at the next picture.
+
+        Args:
+            picture: RGB uint8 `(height, width, 3)`.
+            now: When it came.
+
+        Returns:
+            What is known now; nothing where the session was closed meanwhile.
+        """
+        height, width = picture.shape[:2]
+        with self._lock:
+            if self.closed:
+                return View()
+            if self._tracker is None:
+                self._tracker = self._recognizer.extractor.track()
+                self._stream = self._recognizer.stream(limits.LIVE_FRAME_RATE, width, height)
+            self._time = max(self._time + _LEAST_STEP, now - self.begin)
+            coordinates = self._tracker(picture, self._time)
+            self._signs.extendleft(self._stream.add(coordinates, self._time))
+            skeleton = self._recognizer.draw_svg(coordinates, width, height)
+            return View(tuple(self._signs), self._stream.under_way, skeleton)
+
+    def close(self) -> None:
+        """Lets the landmarker go; closing again does nothing."""
+        with self._lock:
+            self.closed = True
+            tracker, self._tracker, self._stream = self._tracker, None, None
+            if tracker is not None:
+                tracker.close()
+
+
+class LiveSessions:
+    """The sessions of all visitors. One begins with a visitor's first picture, and ends when no more come.
+
+    A visitor who stops, leaves or loses the connection sends no more pictures: so all of them are found.
+
+    Args:
+        recognizer: A `SignRecognitionPipeline`.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, recognizer: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._recognizer = recognizer
+        self._clock = clock
+        self._sessions: dict[str, LiveSession] = {}
+        self._lock = threading.Lock()
+        self._watch: threading.Timer | None = None
+
+    def see(self, visitor: str, picture: np.ndarray) -> View:
+        """Looks at the next picture of a visitor.
+
+        Args:
+            visitor: The visitor's session.
+            picture: RGB uint8 `(height, width, 3)`.
+
+        Raises:
+            Refused: If the picture is too large, too many visitors are here, or this one has been for too long. After a
+                pause in which the session ends, the visitor may come again.
+        """
+        if picture.shape[0] * picture.shape[1] > limits.LARGEST_MEGAPIXELS * 1e6:
+            raise Refused("too_large")
+        now = self._clock()
+        with self._lock:
+            session = self._sessions.get(visitor)
+            if session is None:
+                if sum(not other.closed for other in self._sessions.values()) >= limits.LIVE_AT_A_TIME:
+                    raise Refused("live_full")
+                session = self._sessions[visitor] = LiveSession(self._recognizer, now)
+                self._keep_watch()
+            session.last = now
+        if now - session.begin > limits.LIVE_SECONDS:
+            session.close()
+            raise Refused("live_over")
+        try:
+            return session.see(picture, now)
+        except BaseException:
+            self.leave(visitor)
+            raise
+
+    def leave(self, visitor: str) -> None:
+        """Ends the session of a visitor, if there is one."""
+        with self._lock:
+            session = self._sessions.pop(visitor, None)
+        if session is not None:
+            session.close()
+
+    def close_idle(self) -> None:
+        """Ends the sessions in which no picture came for a while."""
+        now = self._clock()
+        with self._lock:
+            idle = [visitor for visitor, session in self._sessions.items() if now - session.last >= limits.LIVE_IDLE]
+        for visitor in idle:
+            self.leave(visitor)
+        with self._lock:
+            self._watch = None
+            if self._sessions:
+                self._keep_watch()
+
+    def _keep_watch(self) -> None:
+        """Has idle sessions looked for, as long as there is any session; called with the lock held."""
+        if self._watch is None:
+            self._watch = threading.Timer(limits.LIVE_IDLE, self.close_idle)
+            self._watch.daemon = True
+            self._watch.start()

@@ -1,0 +1,137 @@
+"""The live tab of the page: the camera's pictures go in as they come, signs come out when they end."""
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import limits
+import numpy as np
+from answer import show_message, texts_of
+from isolation import Refused
+from live import LiveSessions, View
+
+#: Run in the browser, once: Gradio says nothing where the camera is refused, missing or busy, so this presses a hidden
+#: button. Without HTTPS, browsers offer no camera at all.
+TELL_REFUSAL = """() => window.addEventListener('unhandledrejection', ({ reason }) => {
+  const names = ['NotAllowedError', 'NotFoundError', 'NotReadableError', 'OverconstrainedError', 'SecurityError'];
+  if (!navigator.mediaDevices || names.includes(reason?.name)) document.querySelector('#camera-refused')?.click();
+})"""
+
+
+def show_now(view: View | None, language: str) -> str:
+    """The sign under way, a problem, or what to do.
+
+    Args:
+        view: What is known; `None` before the first picture.
+        language: One of `LANGUAGES`.
+    """
+    texts = texts_of(language)
+    if view is not None and view.problem:
+        return show_message(texts[view.problem], problem=True)
+    if view is None:
+        return f'<p class="hint">{html.escape(texts["live_hint"])}</p>'
+    # Not announced: it changes with every picture. Screen readers are told the signs that have ended.
+    gloss = view.under_way or "\N{HORIZONTAL ELLIPSIS}"
+    return f'<p class="now"><span>{html.escape(texts["live_now"])}</span> {html.escape(gloss)}</p>'
+
+
+def show_signs(view: View | None, language: str) -> str:
+    """The signs that have ended, the newest first, each with its time and confidence."""
+    texts = texts_of(language)
+    items = []
+    for sign in view.signs if view is not None else ():
+        minutes, seconds = divmod(int(sign.begin), 60)
+        items.append(
+            f'<li><span class="time">{minutes}:{seconds:02}</span><span class="gloss">{html.escape(sign.gloss)}</span>'
+            f'<span class="share">{sign.confidence * 100:.0f}\N{NO-BREAK SPACE}%</span></li>'
+        )
+    empty = "" if items else f"<p>{html.escape(texts['live_none'])}</p>"
+    return (
+        f"<h2>{html.escape(texts['live_signs'])}</h2>"
+        f'<div role="log" aria-label="{html.escape(texts["live_signs"])}">{empty}<ol>{"".join(items)}</ol></div>'
+    )
+
+
+def answer_camera(sessions: LiveSessions) -> Callable[..., tuple[Any, ...]]:
+    """Makes the handler of the camera's pictures.
+
+    Args:
+        sessions: The sessions of all visitors.
+    """
+
+    def handle(
+        picture: np.ndarray | None, known: View | None, language: str, request: gr.Request
+    ) -> tuple[View | None, str, Any, Any]:
+        """Returns what is known now, and the skeleton, the sign under way and the signs so far as HTML."""
+        if picture is None:
+            return known, "", gr.skip(), gr.skip()
+        try:
+            view = sessions.see(str(request.session_hash), picture)
+        except Refused as refused:
+            view = View(signs=known.signs if known else (), problem=str(refused))
+        signs = gr.skip() if known is not None and known.signs == view.signs else show_signs(view, language)
+        return view, view.skeleton, show_now(view, language), signs
+
+    return handle
+
+
+def build_live_tab(sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any, dict[str, str]]]:
+    """Builds what stands in the tab.
+
+    Args:
+        sessions: The sessions of all visitors.
+        language: Where the visitor chooses the language.
+
+    Returns:
+        The components whose texts change with the language: which text each shows, and where.
+    """
+    texts = texts_of("en")
+    known = gr.State(None)
+    intro = gr.Markdown(texts["live_intro"])
+    with gr.Row(elem_id="live"):
+        with gr.Column(min_width=300, elem_id="live-stage"):
+            camera = gr.Image(
+                label=texts["live_camera"],
+                sources=["webcam"],
+                streaming=True,
+                height=360,
+                elem_id="live-camera",
+                buttons=[],
+                # The preview is mirrored by the page: here, what the model sees would be mirrored too.
+                webcam_options=gr.WebcamOptions(
+                    mirror=False,
+                    constraints={"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}, "audio": False},
+                ),
+            )
+            skeleton = gr.HTML(elem_id="live-skeleton", padding=False)
+        with gr.Column(min_width=300):
+            now = gr.HTML(show_now(None, "en"), elem_id="live-now", padding=False)
+            signs = gr.HTML(show_signs(None, "en"), elem_id="live-signs", padding=False)
+    privacy = gr.Markdown(texts["live_limits"])
+    refused = gr.Button("", visible="hidden", elem_id="camera-refused")
+
+    def refuse(known: View | None, language: str) -> tuple[View, str]:
+        view = View(signs=known.signs if known else (), problem="live_no_camera")
+        return view, show_now(view, language)
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    camera.stream(
+        answer_camera(sessions),
+        [camera, known, language],
+        [known, skeleton, now, signs],
+        stream_every=1 / limits.LIVE_FRAME_RATE,
+        time_limit=limits.LIVE_SECONDS,
+        # A stream holds its place as long as it lasts, so the sessions themselves are counted, and the visitor is told.
+        concurrency_limit=None,
+        **quiet,
+    )
+    refused.click(refuse, [known, language], [known, now], queue=False, **quiet)
+    language.change(
+        lambda known, language: (show_now(known, language), show_signs(known, language)),
+        [known, language],
+        [now, signs],
+        queue=False,
+        **quiet,
+    )
+    return [(intro, {"value": "live_intro"}), (camera, {"label": "live_camera"}), (privacy, {"value": "live_limits"})]

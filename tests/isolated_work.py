@@ -1,0 +1,55 @@
+"""Work that the tests of the Space's isolation have done in a process of its own, which imports this file."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from isolation import Product, Progress, Refused
+
+
+def double(numbers: np.ndarray, report: Progress) -> Product:
+    report("finding", 1, 2)
+    report("finding", 2, None)
+    return {"process": os.getpid(), "name": "Привет"}, numbers * 2
+
+
+def refuse(report: Progress) -> Product:
+    raise Refused("too_long")
+
+
+def fail(report: Progress) -> Product:
+    raise LookupError("There is no such thing.")
+
+
+def die(report: Progress) -> Product:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    raise AssertionError
+
+
+def fill_memory(report: Progress) -> Product:
+    kept = [np.ones(10_000_000) for _ in range(100)]  # 8 GB
+    return {}, kept[0]
+
+
+def fill_disk(path: str, report: Progress) -> Product:
+    with open(path, "wb") as file:  # noqa: PTH123 - the plainest way
+        for _ in range(1000):
+            file.write(bytes(1_000_000))
+    return {}, np.empty(0, np.float32)
+
+
+def sleep(report: Progress) -> Product:
+    report("finding", os.getpid(), None)
+    time.sleep(600)
+    raise AssertionError
+
+
+def open_files(report: Progress) -> Product:
+    targets = []
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        with suppress(FileNotFoundError):  # that of the listing itself
+            targets.append(str(entry.readlink()))
+    return {"open": targets}, np.empty(0)

@@ -1,0 +1,30 @@
+"""The Space's app, asked by programs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hostile_videos import write_video
+from programs import Program
+from serving import Served, serve_space
+
+from slr_hf.model.extraction_slr import read_frames
+
+
+@pytest.fixture(scope="module")
+def served(model_dir: Path, landmarker_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve_space(tmp_path_factory.mktemp("space"), landmarker_path, model_dir) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def program(served: Served) -> Program:
+    return Program(served.address)
+
+
+@pytest.fixture(scope="session")
+def clip(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A real clip of 12 small frames, so that many can be answered in a short time."""
+    frames = [picture[:, :426] for _, picture in read_frames(data_dir / "videos/msl150_hoy_001.mp4", 240)][20:44:2]
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return write_video(path, frames, rate=15, codec="libx264").read_bytes()
