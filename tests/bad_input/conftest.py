@@ -19,7 +19,7 @@ class Done(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def recognize(model_dir: Path) -> SignRecognitionPipeline:
+def recognizer(model_dir: Path) -> SignRecognitionPipeline:
     """A small model with random weights."""
     return SignRecognitionPipeline.from_pretrained(model_dir)
 

@@ -83,15 +83,15 @@ ODD: dict[str, Landmarks] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_landmarks_get_a_finite_answer(name: str, recognize: SignRecognitionPipeline) -> None:
-    answer = recognize(ODD[name], top_k=3)
+def test_odd_landmarks_get_a_finite_answer(name: str, recognizer: SignRecognitionPipeline) -> None:
+    answer = recognizer(ODD[name], top_k=3)
     scores = [prediction["score"] for prediction in answer["predictions"]]
     assert np.isfinite([*scores, answer["confidence"]]).all()
 
 
-def test_a_clip_without_frames_is_refused_or_answered_in_no_other_way(recognize: SignRecognitionPipeline) -> None:
+def test_a_clip_without_frames_is_refused_or_answered_in_no_other_way(recognizer: SignRecognitionPipeline) -> None:
     with pytest.raises(ValueError, match="no frame"):
-        recognize(Landmarks(coordinates(0), fps=30, width=640, height=480))
+        recognizer(Landmarks(coordinates(0), fps=30, width=640, height=480))
 
 
 # Files
