@@ -14,6 +14,8 @@ MODEL ?= space/model
 PORT ?= 7860
 # Tests side by side, each file on one worker. More than two cores bear more.
 WORKERS ?= 2
+# Damaged files of each kind that `make soak-fuzz` reads.
+MUTATIONS ?= 10000
 
 BIN := $(VENV)/bin
 BROWSER := space/browser
@@ -21,7 +23,8 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # The libraries that MediaPipe and OpenCV load. A Space reads the same file.
 SYSTEM_LIBRARIES := $(shell cat space/packages.txt)
 
-.PHONY: help demo browser browser-packages test lint types pytest picture landmarker landmark-models clean
+.PHONY: help demo browser browser-packages test lint types pytest picture landmarker landmark-models \
+	soak soak-fuzz soak-faults soak-space lock audit clean
 
 help: ## Shows this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +51,9 @@ types: $(VENV)/test.stamp browser-packages ## Checks types
 pytest: $(VENV)/test.stamp browser-packages landmark-models
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest -m alone
+
+soak-fuzz: $(VENV)/test.stamp ## Reads 10,000 damaged files of each kind, which takes an hour (MUTATIONS=...: another number)
+	SLR_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/fuzz --log-cli-level=INFO
 
 picture: $(VENV)/test.stamp landmark-models ## Draws the picture of README: the demo page as the browser tests see it
 	$(BIN)/python -m pytest tests/browser

@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from slr_hf.commands import make_parser, run_command
 
@@ -31,6 +32,22 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Reads the figures of an evaluation.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no JSON object.
+    """
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}). Pass the metrics.json of scripts/evaluate.py.") from error
+    if not isinstance(metrics, dict):
+        raise ValueError(f"{path} holds no JSON object. Pass the metrics.json of scripts/evaluate.py.")
+    return metrics
+
+
 def package(options: argparse.Namespace) -> int:
     """Packages as the command line asks, and prints the folder."""
     # Imported here, so that --help and a mistyped flag are answered at once.
@@ -49,7 +66,7 @@ def package(options: argparse.Namespace) -> int:
     package_model(
         options.model,
         options.output,
-        metrics=json.loads(options.metrics.read_text(encoding="utf-8")),
+        metrics=read_metrics(options.metrics),
         name=options.name,
         repository=options.repository or str(options.output),
         glosses=glosses_by_language(dataset),

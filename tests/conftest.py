@@ -34,6 +34,7 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 pytest_plugins = [
+    "fixtures_arrays",
     "fixtures_documents",
     "fixtures_export",
     "fixtures_extraction",

@@ -24,8 +24,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.dataset as parquet_files  # type: ignore[import-untyped]
 import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 from datasets import Dataset, Features, List, Value
+from datasets.exceptions import DatasetGenerationError
 from filelock import FileLock, Timeout
 
+from slr_hf.commands import first_line
 from slr_hf.data.clip_lists import MADE_COLUMNS, Clip, ClipList, clip_key
 from slr_hf.model.landmarks_slr import Landmarks
 from slr_hf.whole_files import remove_unfinished, whole_file, write_json, write_text
@@ -320,6 +322,9 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is no JSON ({error}).") from error
     if not isinstance(manifest, dict) or manifest.get("form") != _FORM or "parts" not in manifest:
         raise ValueError(f'{path} is of another form: it must say "form": "{_FORM}" and name its parts.')
+    for part in manifest["parts"] or ():
+        if not isinstance(part, str) or Path(part).name != part:
+            raise ValueError(f"{path} names the part {part!r}, which is no file of its folder.")
     return manifest
 
 
@@ -355,8 +360,10 @@ def load_extracted(folder: str | Path) -> Dataset:
             raise FileNotFoundError(f"{folder} lacks {part}, which its {MANIFEST} names. Copy the whole folder.")
         try:
             schema = parquet.read_schema(folder / part)
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"{folder / part} is no Parquet file ({error}). Copy or extract it again.") from error
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(
+                f"{folder / part} is no Parquet file ({first_line(error)}). Copy or extract again."
+            ) from error
         types = {field.name: field.type for field in schema}
         expected = {field.name: field.type for field in _CLIP_SCHEMA}
         wrong = [name for name in ("clip_id", *MADE_COLUMNS) if types.get(name) != expected[name]]
@@ -367,7 +374,12 @@ def load_extracted(folder: str | Path) -> Dataset:
             )
         columns = columns or schema.names
     features = Features({name: _FEATURES.get(name, Value("string")) for name in columns})
-    return Dataset.from_parquet([str(folder / part) for part in parts], features=features).with_format("numpy")
+    try:
+        dataset = Dataset.from_parquet([str(folder / part) for part in parts], features=features)
+    except (DatasetGenerationError, pa.ArrowException) as error:
+        reason = first_line(error.__cause__ or error)
+        raise ValueError(f"{folder} is damaged ({reason}). Copy or extract it again.") from error
+    return dataset.with_format("numpy")
 
 
 def _check_settings(folder: Path, manifest: dict[str, Any], settings: ExtractionSettings) -> None:

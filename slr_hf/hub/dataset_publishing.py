@@ -10,6 +10,7 @@ from huggingface_hub import DatasetCard, DatasetCardData, HfApi
 
 from slr_hf.data.clip_columns import CLIP_COLUMNS
 from slr_hf.data.sources import SOURCES
+from slr_hf.hub.published_files import check_hub_id
 from slr_hf.whole_files import whole_folder
 
 #: Clips of one Parquet file: about 50 MB.
@@ -47,9 +48,11 @@ def write_dataset(
 
     Raises:
         FileNotFoundError: If there is no template.
-        ValueError: If the licence is neither given nor known, or the folder holds something else.
+        ValueError: If the Hub takes no such id, the licence is neither given nor known, or the folder holds something
+            else.
     """
     output = Path(output)
+    check_hub_id(repository)
     if not Path(template).is_file():
         raise FileNotFoundError(f"There is no card template {template}.")
     if output.exists() and not (output / "data").is_dir():

@@ -12,6 +12,8 @@ from huggingface_hub import RepoCard
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 
+from slr_hf.model.loading_slr import PICKLES
+
 RepositoryType = Literal["model", "space"]
 
 #: The folder of a Space where it keeps a model of its own.
@@ -23,8 +25,6 @@ _STATIC_PAGE = "browser"
 _CARD = "README.md"
 _INDEX = "model.safetensors.index.json"
 
-#: Endings of files that Python may unpickle, which runs code that nobody has read.
-_PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
 #: How pickles begin, from protocol 2 on.
 _PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 
@@ -93,7 +93,7 @@ def collect_model(folder: str | Path, repository: str) -> Publication:
         ValueError: If the Hub id is none, a file is a pickle, or the configuration or the card cannot be read.
     """
     folder = Path(folder)
-    _check_id(repository)
+    check_hub_id(repository)
     missing = _missing_parts(folder)
     if missing:
         raise FileNotFoundError(
@@ -122,7 +122,7 @@ def collect_space(folder: str | Path, repository: str, model: Publication) -> Pu
         ValueError: If the Hub id is none, or a file is a pickle.
     """
     folder = Path(folder)
-    _check_id(repository)
+    check_hub_id(repository)
     missing = [name for name in ("app.py", "requirements.txt", _CARD) if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(f"{folder} is no Space: it has no {', '.join(missing)}.")
@@ -133,7 +133,15 @@ def collect_space(folder: str | Path, repository: str, model: Publication) -> Pu
     return Publication(repository, "space", tuple(sorted([*page, *copies], key=lambda file: file.path)))
 
 
-def _check_id(repository: str) -> None:
+def check_hub_id(repository: str) -> None:
+    """Makes sure that a repository can be called so.
+
+    Args:
+        repository: The Hub id, `user/name`.
+
+    Raises:
+        ValueError: If the Hub takes no such id.
+    """
     validate_repo_id(repository)
     if "/" not in repository:
         raise ValueError(f"The Hub id must name a user or an organisation, as in `user/{repository}`.")
@@ -192,7 +200,7 @@ def _collect(folder: Path, rewritten: dict[str, bytes], left_out: tuple[str, ...
 
 
 def _is_pickle(path: Path) -> bool:
-    if path.suffix.lower() in _PICKLES:
+    if path.suffix.lower() in PICKLES:
         return True
     with path.open("rb") as file:
         if file.read(2) in _PICKLE_STARTS:
@@ -204,4 +212,12 @@ def _is_pickle(path: Path) -> bool:
     return False
 
 
-__all__ = ["SPACE_MODEL", "Publication", "PublishedFile", "RepositoryType", "collect_model", "collect_space"]
+__all__ = [
+    "SPACE_MODEL",
+    "Publication",
+    "PublishedFile",
+    "RepositoryType",
+    "check_hub_id",
+    "collect_model",
+    "collect_space",
+]

@@ -420,7 +420,8 @@ def open_video(path: str | os.PathLike[str]) -> Any:
         raise VideoError(f"{path} cannot be read as a video ({reason}). Use a format such as MP4 or WebM.") from error
     # The options above are those of the decoders that look into the file; these are those of the ones that decode it.
     for stream in container.streams.video:
-        stream.codec_context.options = dict(_DECODER_OPTIONS)
+        if stream.codec_context is not None:  # it is where FFmpeg has no decoder
+            stream.codec_context.options = dict(_DECODER_OPTIONS)
     return container
 
 
@@ -436,6 +437,8 @@ def _video_stream(container: Any, path: str | os.PathLike[str]) -> Any:
     if not streams:
         kinds = ", ".join(sorted({stream.type for stream in container.streams} - {"video"})) or "nothing"
         raise VideoError(f"{path} holds no video, only {kinds}.")
+    if streams[0].codec_context is None:
+        raise VideoError(f"{path} holds a video of an unknown codec. Use a common one such as H.264 or VP9.")
     return streams[0]
 
 

@@ -14,8 +14,8 @@ from .processing_slr import KeypointProcessor
 
 _CONFIG, _PROCESSOR, _WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 
-#: Endings of pickles that hold weights. Reading them may run code that somebody has put into them.
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+#: Endings of files that Python may unpickle, which runs code that nobody has read.
+PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
 
 
 class ModelError(ValueError):
@@ -84,7 +84,7 @@ def _check_files(folder: Path) -> None:
             raise ModelError(f"{path} is damaged: it holds a {type(content).__name__}, expected an object.")
     if any(folder.glob("*.safetensors")):
         return
-    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
         raise ModelError(
             f"The weights in {folder} are held as a pickle, {pickles[0]}, which can run any code where it is loaded. "
@@ -102,4 +102,4 @@ def _check_config(config: dict[str, Any], name: str | os.PathLike[str]) -> None:
         )
 
 
-__all__ = ["ModelError", "load_model"]
+__all__ = ["PICKLES", "ModelError", "load_model"]
