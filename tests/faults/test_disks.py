@@ -44,7 +44,7 @@ class Disk:
 
     def close(self) -> None:
         if self.mounted:
-            subprocess.run(["umount", self.folder], check=True)
+            subprocess.run(["umount", "--lazy", self.folder], check=True)
         else:
             self.folder.chmod(0o755)
             hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
