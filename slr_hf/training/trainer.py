@@ -39,6 +39,7 @@ from slr_hf.training.losses import soft_targets
 from slr_hf.training.metrics import cross_entropy, mean_class_accuracy, top_k_accuracy
 from slr_hf.training.recipes.recipe import LAYER_GROUPS, Recipe
 from slr_hf.training.schedules import Plateau
+from slr_hf.whole_files import writing
 
 #: What is measured on each split; `loss` is cross entropy.
 METRICS = ("loss", "accuracy", "top5_accuracy", "mean_class_accuracy")
@@ -337,6 +338,10 @@ class SignTrainer(Trainer):
             run_as_future=True,
             **arguments,
         )
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        with writing(str(self.args.output_dir)):
+            super()._save_checkpoint(model, trial)
 
     def _save_code(self, folder: str | None) -> None:
         SignRecognitionPipeline.save_code(cast(SLRForSignClassification, self.model), str(folder))
