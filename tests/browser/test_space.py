@@ -14,20 +14,13 @@ from browsing import DESKTOP, PHONE, check_accessibility, empty_room
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Locator, Page, expect
-from serving import Served, serve_space
+from serving import Served
 from texts import TEXTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 #: Landmarks of a clip take seconds on two cores.
 ANSWER_TIMEOUT = 120_000
-
-
-@pytest.fixture(scope="module")
-def served(model_dir: Path, landmarker_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The app with its own model, else with random weights."""
-    with serve_space(tmp_path_factory.mktemp("space"), landmarker_path, model_dir) as app:
-        yield app
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browsing import write_camera_film
 from playwright.sync_api import Browser, Page, expect
-
-#: How many frames of the real clip the camera shows in turn, and how many a second.
-CAMERA_FRAMES, CAMERA_FPS = 40, 10
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -56,24 +54,9 @@ def camera_arguments(
     camera_arguments: list[str], data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[str]:
     """A camera that shows a real clip over and over."""
-    path = tmp_path_factory.mktemp("camera") / "camera.y4m"
-    write_camera_film(data_dir / "slovo/f17a6060-6ced-4bd1-9886-8578cfbb864f.mp4", path)
-    return [*camera_arguments, f"--use-file-for-fake-video-capture={path}"]
-
-
-def write_camera_film(source: Path, target: Path) -> None:
-    """Writes every third frame of a clip, a third as large, in the format that Chromium's camera takes."""
-    import av
-
-    with av.open(str(source)) as video, av.open(str(target), "w", format="yuv4mpegpipe") as container:
-        stream = container.add_stream("wrapped_avframe", rate=CAMERA_FPS)
-        stream.width, stream.height, stream.pix_fmt = 360, 640, "yuv420p"
-        for number, frame in enumerate(video.decode(video=0)):
-            if number % 3 == 0 and number < 3 * CAMERA_FRAMES:
-                small = frame.reformat(360, 640, "yuv420p")
-                small.pts = None
-                container.mux(stream.encode(small))
-        container.mux(stream.encode())
+    clip = data_dir / "slovo/f17a6060-6ced-4bd1-9886-8578cfbb864f.mp4"
+    film = write_camera_film(tmp_path_factory.mktemp("camera") / "film.mjpeg", [clip], (360, 640), rate=10, every=3)
+    return [*camera_arguments, f"--use-file-for-fake-video-capture={film}"]
 
 
 @pytest.fixture(scope="module")
