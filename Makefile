@@ -20,6 +20,10 @@ MUTATIONS ?= 10000
 BIN := $(VENV)/bin
 BROWSER := space/browser
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# Resolves space/requirements.in for a Space: Python 3.11 on Linux. torch's CUDA libraries are left out, since its CPU
+# build needs none; it lies on another index than PyPI, and has other hashes there, so the file with hashes is without it.
+LOCK := $(BIN)/uv pip compile space/requirements.in --quiet --no-header --no-annotate --constraints build/constraints.txt \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_28
 # The libraries that MediaPipe and OpenCV load. A Space reads the same file.
 SYSTEM_LIBRARIES := $(shell cat space/packages.txt)
 
@@ -59,6 +63,25 @@ soak-space: $(VENV)/test.stamp landmark-models ## Has 50 visitors use the demo p
 
 soak-fuzz: $(VENV)/test.stamp ## Reads 10,000 damaged files of each kind, which takes an hour (MUTATIONS=...: another number)
 	SLR_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/fuzz --log-cli-level=INFO
+
+soak-faults: $(VENV)/test.stamp landmark-models ## Kills each long command 20 times at random moments: about an hour
+	SLR_KILLS=20 $(BIN)/python -m pytest tests/faults/test_kills.py --log-cli-level INFO
+
+lock: $(VENV)/test.stamp ## Pins what the Space installs, in the versions that the tests run with
+	$(PIP) install uv
+	mkdir -p build
+	$(PIP) freeze --exclude-editable | sed 's/+cpu$$//' > build/constraints.txt
+	$(LOCK) | sed -nE 's/^((nvidia|cuda|triton)[^=]*)==.*/--no-emit-package \1/p' > build/cuda.txt
+	$(LOCK) $$(cat build/cuda.txt) > build/requirements.txt
+	$(LOCK) $$(cat build/cuda.txt) --no-emit-package torch --generate-hashes > build/requirements.lock
+	sed -e '1i # Made by `make lock` from requirements.in, for a Space of Hugging Face.' \
+		-e '1i --extra-index-url https://download.pytorch.org/whl/cpu' build/requirements.txt > space/requirements.txt
+	sed '1i # Made by `make lock` from requirements.in: all of requirements.txt but torch, with hashes, for other servers.' \
+		build/requirements.lock > space/requirements.lock
+
+audit: $(VENV)/package.stamp ## Looks for known vulnerabilities of what the Space installs
+	$(PIP) install pip-audit
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement <(grep -v '^--' space/requirements.txt)
 
 picture: $(VENV)/test.stamp landmark-models ## Draws the picture of README: the demo page as the browser tests see it
 	$(BIN)/python -m pytest tests/browser/test_space.py
