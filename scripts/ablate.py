@@ -18,7 +18,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, make_parser
+from slr_hf.commands import make_parser, run_command
 
 _TRAIN = Path(__file__).with_name("train.py")
 
@@ -83,23 +83,17 @@ def run(name: str, assignments: tuple[str, ...], seed: int, output: Path, traini
     return metrics["test"]["accuracy"]
 
 
-def main(arguments: list[str] | None = None) -> int:
+def ablate(options: argparse.Namespace) -> int:
     """Runs all variations; returns the exit code."""
-    options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-
+    # Imported here, so that --help and a mistyped flag are answered at once.
     from tqdm.auto import tqdm
 
     from slr_hf.training.ablation import Ablation, choose, variations
     from slr_hf.training.recipes import get_recipe
-    from slr_hf.training.stages import write_json, write_text
+    from slr_hf.whole_files import write_json, write_text
 
-    try:
-        known = variations(get_recipe(find_recipe(options.training), "it"))
-        chosen = choose(known, options.only) if options.only else known
-    except ValueError as error:
-        print(f"ablate.py: {error}", file=sys.stderr)
-        return UNUSABLE
+    known = variations(get_recipe(find_recipe(options.training), "it"))
+    chosen = choose(known, options.only) if options.only else known
     if options.list:
         for name, assignments in chosen.items():
             print(f"{name:<36} {' '.join(assignments)}")
@@ -125,6 +119,13 @@ def main(arguments: list[str] | None = None) -> int:
             write_text(options.output / "ablation.md", table.to_markdown())
     print(table.to_markdown(), end="")
     return 1 if failures else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs all variations; returns the exit code."""
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return run_command(ablate, options, __file__)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, first_line, frame_bar, make_parser
+from slr_hf.commands import EXPECTED, UNUSABLE, first_line, frame_bar, make_parser, run_command, tell
 from slr_hf.model.streaming_slr import StreamSettings
 
 
@@ -36,7 +36,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="P",
         help="looks of a lower confidence name nothing (default: %(default)s)",
     )
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
     if not 0 <= parsed.confidence <= 1:
         parser.error(f"--confidence must be from 0 to 1, but is {parsed.confidence}")
@@ -48,29 +47,18 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parsed
 
 
-def main(arguments: list[str] | None = None) -> int:
+def annotate(options: argparse.Namespace) -> int:
     """Annotates each video; returns the exit code."""
-    options = parse_arguments(arguments)
-
     # Imported here, so that --help and a mistyped flag are answered at once.
     from transformers.utils.logging import disable_progress_bar
 
     from slr_hf.live.annotation import find_signs, write_signs
-    from slr_hf.model.extraction_slr import VideoError
-    from slr_hf.model.landmarker_slr import LandmarkerError
     from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
     disable_progress_bar()
-    try:
-        recognize = SignRecognitionPipeline.from_pretrained(options.model)
-        if options.output is not None:
-            options.output.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        if options.debug:
-            raise
-        print(f"annotate.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-
+    recognize = SignRecognitionPipeline.from_pretrained(options.model)
+    if options.output is not None:
+        options.output.mkdir(parents=True, exist_ok=True)
     failed = False
     for video in options.videos:
         path = None if options.output is None else options.output / f"{Path(video).stem}.{options.format}"
@@ -85,12 +73,17 @@ def main(arguments: list[str] | None = None) -> int:
                 continue
             for sign in signs:
                 print(json.dumps({"video": video, **asdict(sign)}, ensure_ascii=False), flush=True)
-        except (VideoError, LandmarkerError, ImportError, OSError) as error:
+        except EXPECTED as error:
             if options.debug:
                 raise
             failed = True
-            print(f"annotate.py: {video}: {first_line(error)}", file=sys.stderr)
+            tell(__file__, f"{video}: {first_line(error)}")
     return UNUSABLE if failed else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Annotates each video; returns the exit code."""
+    return run_command(annotate, parse_arguments(arguments), __file__)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command, tell
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -20,36 +20,28 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("input", type=Path, metavar="INPUT.json", help="the landmark JSON")
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the shards, new or without any")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Converts; returns the exit code."""
-    options = parse_arguments(arguments)
-
+def convert(options: argparse.Namespace) -> int:
+    """Converts as the command line asks; returns the exit code."""
+    # Imported here, so that --help and a mistyped flag are answered at once.
     from tqdm import tqdm
 
     from slr_hf.data import convert_slovo_json
 
-    try:
-        size = options.input.stat().st_size if options.input.is_file() else None
-        with tqdm(
-            total=size, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr, disable=options.quiet
-        ) as bar:
-            made = convert_slovo_json(options.input, options.output, bar.update)
-    except (OSError, ValueError, ImportError) as error:
-        if options.debug:
-            raise
-        print(f"convert_slovo_json.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
+    size = options.input.stat().st_size if options.input.is_file() else None
+    with tqdm(total=size, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr, disable=options.quiet) as bar:
+        made = convert_slovo_json(options.input, options.output, bar.update)
     if made.empty:
-        names = ", ".join(made.empty)
-        print(
-            f"convert_slovo_json.py: {len(made.empty)} clips have no frames and are left out: {names}", file=sys.stderr
-        )
+        tell(__file__, f"{len(made.empty)} clips have no frames and are left out: {', '.join(made.empty)}")
     print(f"{made.clips} clips, {made.frames} frames, {made.shards} shards: {options.output}")
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Converts; returns the exit code."""
+    return run_command(convert, parse_arguments(arguments), __file__)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import logging
 import sys
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -29,7 +29,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--skip-missing", action="store_true", help="leave out clips without usable landmarks")
     parser.add_argument("--landmarks", type=Path, metavar="DIR", help="where the landmarks of videos are kept")
     parser.add_argument("--num-proc", type=int, default=1, metavar="N", help="processes of an extraction (default: 1)")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser.parse_args(arguments)
 
 
@@ -37,14 +36,12 @@ def enroll(options: argparse.Namespace) -> dict[str, int]:
     """Enrols as the command line asks; returns the number of clips of each gloss."""
     # Imported here, so that --help and a mistyped flag are answered at once.
     from slr_hf.data import OpeningOptions, open_dataset, prepare_dataset, read_column
-    from slr_hf.model.modeling_slr import SLRForSignClassification
-    from slr_hf.model.processing_slr import KeypointProcessor
+    from slr_hf.model.loading_slr import load_model
     from slr_hf.training.enrolment import ENROLMENT, enrol, save_enrolled
 
     if options.output.exists() and not (options.output / ENROLMENT).is_file():
         raise ValueError(f"{options.output} is there already and is no enrolled model. Name a new folder.")
-    model = SLRForSignClassification.from_pretrained(options.model)
-    processor = KeypointProcessor.from_pretrained(options.model)
+    model, processor = load_model(options.model)
     opened = open_dataset(
         options.dataset,
         options=OpeningOptions(
@@ -62,21 +59,18 @@ def enroll(options: argparse.Namespace) -> dict[str, int]:
     return {gloss: labels.count(index) for index, gloss in enumerate(clips.features["label"].names)}
 
 
+def run(options: argparse.Namespace) -> int:
+    """Enrols, and prints the number of clips of each gloss."""
+    for gloss, count in enroll(options).items():
+        print(f"{gloss}: {count} clip{'s' if count != 1 else ''}")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Enrols; returns the exit code."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        counts = enroll(options)
-    # A LandmarkerError is a RuntimeError.
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        if options.debug:
-            raise
-        print(f"enroll.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-    for gloss, count in counts.items():
-        print(f"{gloss}: {count} clip{'s' if count != 1 else ''}")
-    return 0
+    return run_command(run, options, __file__)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command
 
 #: The name that stands for all clips of a dataset.
 ALL_SPLITS = "all"
@@ -64,7 +64,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--device", choices=["auto", "cpu"], default="auto", help="auto: an accelerator where there is one (default)"
     )
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
     if parsed.batch_size < 1:
         parser.error(f"--batch-size must be at least 1, but is {parsed.batch_size}")
@@ -82,16 +81,17 @@ def evaluate_model(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from slr_hf.data import OpeningOptions, get_vocabulary, join_splits, open_dataset, prepare_dataset, split
+    from slr_hf.model.loading_slr import load_model
     from slr_hf.training.evaluation import (
         check_clips,
         evaluate,
-        load_model,
         match_labels,
         model_glosses,
         read_training_clips,
     )
     from slr_hf.training.report import REPORT, read_learning_curves, require_matplotlib, write_report
-    from slr_hf.training.stages import TRAINING_CLIPS, write_json
+    from slr_hf.training.stages import TRAINING_CLIPS
+    from slr_hf.whole_files import write_json
 
     # First, so that what is missing is answered at once.
     require_matplotlib()
@@ -164,17 +164,9 @@ def find_split(clips: Any, name: str | None) -> Any:
     return clips[name]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Evaluates; returns the exit code."""
-    options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        metrics = evaluate_model(options)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        if options.debug:
-            raise
-        print(f"evaluate.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
+def run(options: argparse.Namespace) -> int:
+    """Evaluates, and prints the most important figures."""
+    metrics = evaluate_model(options)
     auroc = metrics["confidence"]["auroc"]
     seen = metrics["seen_in_training"]
     print(f"clips                {metrics['clips']}")
@@ -187,6 +179,13 @@ def main(arguments: list[str] | None = None) -> int:
     for session, figures in metrics["sessions"].items():
         print(f"{session:<20} {figures['top1']:.4f} of {figures['clips']} clips")
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Evaluates; returns the exit code."""
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return run_command(run, options, __file__)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -40,7 +40,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--clips", type=int, default=100, metavar="N", help="check on N clips of the dataset; 0 = all (default: 100)"
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads to measure with (default: 2)")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
     if parsed.clips < 0:
         parser.error(f"--clips must not be negative, but is {parsed.clips}")
@@ -78,24 +77,23 @@ def read_clips(paths: list[Path], count: int) -> list[Any]:
     ]
 
 
+def export(options: argparse.Namespace) -> int:
+    """Exports, and prints what was written and measured."""
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from slr_hf.hub.export import export_model, require_packages
+
+    require_packages()
+    clips = read_clips(options.dataset, options.clips) if options.dataset else None
+    report = export_model(options.model, options.output, options.quantize or "fp32", clips, options.threads)
+    print(json.dumps(report, ensure_ascii=False, indent=2))
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exports; returns the exit code."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        # Imported here, so that --help and a mistyped flag are answered at once.
-        from slr_hf.hub.export import export_model, require_packages
-
-        require_packages()
-        clips = read_clips(options.dataset, options.clips) if options.dataset else None
-        report = export_model(options.model, options.output, options.quantize or "fp32", clips, options.threads)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        if options.debug:
-            raise
-        print(f"export.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-    print(json.dumps(report, ensure_ascii=False, indent=2))
-    return 0
+    return run_command(export, options, __file__)
 
 
 if __name__ == "__main__":

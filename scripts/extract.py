@@ -7,7 +7,7 @@ INPUT is a folder of videos, searched at any depth, or a CSV or TSV with the col
 table), optional begin and end (frames; only that range is kept) and any others, which are carried along. OUTPUT becomes
 a folder of Parquet files for `slr_hf.data.load_extracted`. Clips that fail are listed in OUTPUT/failed.jsonl with the
 reason. However a run ends, the same command goes on where it stopped. The exit code is 0 if all clips are extracted, 1
-if some failed, now or in an earlier run, and 2 where an argument or a file cannot be used.
+if some failed, now or in an earlier run, 2 where an argument or a file cannot be used, and 130 after Ctrl-C.
 """
 
 import argparse
@@ -15,10 +15,10 @@ import logging
 import sys
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command, tell
 
-#: Exit codes, beside that of input that cannot be used.
-SOME_FAILED, INTERRUPTED = 1, 130
+#: The exit code where some clips failed.
+SOME_FAILED = 1
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -39,42 +39,35 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="shorter side to which larger frames are scaled down (default: 640)",
     )
     parser.add_argument("--time-limit", type=float, metavar="S", help="seconds after which a clip counts as failed")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser.parse_args(arguments)
+
+
+def extract(options: argparse.Namespace) -> int:
+    """Extracts as the command line asks; returns the exit code."""
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from slr_hf.data.extraction import extract_clips
+
+    done = extract_clips(
+        options.input,
+        options.output,
+        num_proc=options.num_proc,
+        engine=options.engine,
+        retry_failed=options.retry_failed,
+        frame_size=options.frame_size,
+        time_limit=options.time_limit,
+    )
+    for failure in done.failures:
+        tell(__file__, f"{failure.clip_id} failed: {failure.reason}")
+    print(f"clips   {done.clips}")
+    print(f"failed  {len(done.failures)}")
+    return SOME_FAILED if done.failures else 0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Extracts; returns the exit code."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-
-    # Imported here, so that --help and a mistyped flag are answered at once.
-    from slr_hf.data.extraction import extract_clips
-
-    try:
-        done = extract_clips(
-            options.input,
-            options.output,
-            num_proc=options.num_proc,
-            engine=options.engine,
-            retry_failed=options.retry_failed,
-            frame_size=options.frame_size,
-            time_limit=options.time_limit,
-        )
-    except KeyboardInterrupt:
-        print("extract.py: interrupted. The same command goes on from here.", file=sys.stderr)
-        return INTERRUPTED
-    # A LandmarkerError is a RuntimeError too.
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        if options.debug:
-            raise
-        print(f"extract.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-    for failure in done.failures:
-        print(f"extract.py: {failure.clip_id} failed: {failure.reason}", file=sys.stderr)
-    print(f"clips   {done.clips}")
-    print(f"failed  {len(done.failures)}")
-    return SOME_FAILED if done.failures else 0
+    return run_command(extract, options, __file__, interrupted="The same command goes on from here.")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command
 from slr_hf.model.streaming_slr import StreamSettings
 
 WINDOW = "slr_hf"
@@ -38,7 +38,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="P",
         help="looks of a lower confidence name nothing (default: %(default)s)",
     )
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
     if not 0 <= parsed.confidence <= 1:
         parser.error(f"--confidence must be from 0 to 1, but is {parsed.confidence}")
@@ -56,7 +55,7 @@ def show(picture: np.ndarray, title: str) -> bool:
     return key not in (27, ord("q")) and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
 
 
-def tell(recognize: Any, source: str, confidence: float, window: bool) -> None:
+def watch_source(recognize: Any, source: str, confidence: float, window: bool) -> None:
     """Tells signs until the source ends or the window is closed."""
     from slr_hf.live.camera import Camera
     from slr_hf.live.watching import watch
@@ -84,29 +83,24 @@ def tell(recognize: Any, source: str, confidence: float, window: bool) -> None:
                     return
 
 
-def main(arguments: list[str] | None = None) -> int:
+def run(options: argparse.Namespace) -> int:
     """Watches the source; returns the exit code."""
-    options = parse_arguments(arguments)
-
     # Imported here, so that --help and a mistyped flag are answered at once.
     from transformers.utils.logging import disable_progress_bar
 
-    from slr_hf.model.extraction_slr import VideoError
-    from slr_hf.model.landmarker_slr import LandmarkerError
     from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
     disable_progress_bar()
-    try:
-        recognize = SignRecognitionPipeline.from_pretrained(options.model)
-        tell(recognize, options.source, options.confidence, not options.no_window)
-    except KeyboardInterrupt:
-        return 0
-    except (VideoError, LandmarkerError, ImportError, OSError, ValueError) as error:
-        if options.debug:
-            raise
-        print(f"live.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
+    recognize = SignRecognitionPipeline.from_pretrained(options.model)
+    # Ctrl-C is how one stops watching.
+    with suppress(KeyboardInterrupt):
+        watch_source(recognize, options.source, options.confidence, not options.no_window)
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Watches the source; returns the exit code."""
+    return run_command(run, parse_arguments(arguments), __file__)
 
 
 if __name__ == "__main__":

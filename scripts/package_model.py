@@ -10,8 +10,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from slr_hf.commands import make_parser
+from slr_hf.commands import make_parser, run_command
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -28,46 +29,58 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repository", help="Hub id to load it from (default: the output folder)")
     parser.add_argument("--held-out", default="", metavar="TEXT", help="one sentence on which clips were held out")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder to write")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Packages; returns the exit code."""
-    options = parse_arguments(arguments)
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Reads the figures of an evaluation.
 
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no JSON object.
+    """
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}). Pass the metrics.json of scripts/evaluate.py.") from error
+    if not isinstance(metrics, dict):
+        raise ValueError(f"{path} holds no JSON object. Pass the metrics.json of scripts/evaluate.py.")
+    return metrics
+
+
+def package(options: argparse.Namespace) -> int:
+    """Packages as the command line asks, and prints the folder."""
     # Imported here, so that --help and a mistyped flag are answered at once.
     from slr_hf.data import OpeningOptions, get_vocabulary, join_splits, open_dataset, read_column
     from slr_hf.hub.packaging import glosses_by_language, package_model
 
-    try:
-        vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
-        clips = open_dataset(
-            options.dataset,
-            glosses=vocabulary and vocabulary.glosses,
-            rename=vocabulary and vocabulary.rename,
-            # Of clips without landmarks, training has told.
-            options=OpeningOptions(num_glosses=options.num_glosses, missing="skip"),
-        )
-        dataset = join_splits(clips)
-        package_model(
-            options.model,
-            options.output,
-            metrics=json.loads(options.metrics.read_text(encoding="utf-8")),
-            name=options.name,
-            repository=options.repository or str(options.output),
-            glosses=glosses_by_language(dataset),
-            sources=dict.fromkeys(read_column(dataset, "source").tolist()),
-            held_out=options.held_out,
-            plots=options.metrics.parent / "plots",
-        )
-    except (OSError, ValueError) as error:
-        if options.debug:
-            raise
-        print(f"package_model.py: {error}", file=sys.stderr)
-        return 2
+    vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
+    clips = open_dataset(
+        options.dataset,
+        glosses=vocabulary and vocabulary.glosses,
+        rename=vocabulary and vocabulary.rename,
+        # Of clips without landmarks, training has told.
+        options=OpeningOptions(num_glosses=options.num_glosses, missing="skip"),
+    )
+    dataset = join_splits(clips)
+    package_model(
+        options.model,
+        options.output,
+        metrics=read_metrics(options.metrics),
+        name=options.name,
+        repository=options.repository or str(options.output),
+        glosses=glosses_by_language(dataset),
+        sources=dict.fromkeys(read_column(dataset, "source").tolist()),
+        held_out=options.held_out,
+        plots=options.metrics.parent / "plots",
+    )
     print(options.output)
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Packages; returns the exit code."""
+    return run_command(package, parse_arguments(arguments), __file__)
 
 
 if __name__ == "__main__":

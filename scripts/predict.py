@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from slr_hf.commands import UNUSABLE, first_line, frame_bar, make_parser
+from slr_hf.commands import EXPECTED, UNUSABLE, first_line, frame_bar, make_parser, run_command, tell
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -29,7 +29,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--mirror", action="store_true", help="swap left and right: for a selfie camera or a left-handed signer"
     )
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
     if parsed.top_k < 1:
         parser.error(f"--top-k must be at least 1, but is {parsed.top_k}")
@@ -53,34 +52,26 @@ def format_table(answer: dict[str, Any], explanations: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Answers for each video; returns the exit code."""
-    options = parse_arguments(arguments)
+def load_pipeline(model: str) -> Any:
+    """Loads a saved model, or an exported one."""
+    if Path(model).suffix == ".onnx":
+        from slr_hf.hub.onnx_pipeline import OnnxSignRecognitionPipeline
 
+        return OnnxSignRecognitionPipeline.from_pretrained(model)
+    from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+
+    return SignRecognitionPipeline.from_pretrained(model)
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Answers for each video; returns the exit code."""
     # Imported here, so that --help and a mistyped flag are answered at once.
     from transformers.utils.logging import disable_progress_bar
 
-    from slr_hf.model.extraction_slr import VideoError
-    from slr_hf.model.landmarker_slr import LandmarkerError
-    from slr_hf.model.pipeline_slr import WARNINGS, SignRecognitionPipeline
+    from slr_hf.model.pipeline_slr import WARNINGS
 
     disable_progress_bar()
-    try:
-        pipeline: SignRecognitionPipeline
-        if Path(options.model).suffix == ".onnx":
-            from slr_hf.hub.onnx_pipeline import OnnxSignRecognitionPipeline
-
-            pipeline = OnnxSignRecognitionPipeline.from_pretrained(options.model)
-        else:
-            pipeline = SignRecognitionPipeline.from_pretrained(options.model)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        if options.debug:
-            raise
-        exported = Path(options.model).suffix == ".onnx"
-        place = "" if exported or Path(options.model).is_dir() else "there is no such folder, and as a Hub id: "
-        print(f"predict.py: cannot load the model {options.model}: {place}{first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-
+    pipeline = load_pipeline(options.model)
     answers: list[dict[str, Any]] = []
     for video in options.videos:
         try:
@@ -89,16 +80,21 @@ def main(arguments: list[str] | None = None) -> int:
             answer = {"video": video, **found}
             if not options.json:
                 print(format_table(answer, WARNINGS))
-        except (VideoError, LandmarkerError, ImportError) as error:
+        except EXPECTED as error:
             if options.debug:
                 raise
             answer = {"video": video, "error": first_line(error)}
-            print(f"predict.py: cannot answer {video}: {answer['error']}", file=sys.stderr)
+            tell(__file__, f"cannot answer {video}: {answer['error']}")
         answers.append(answer)
     if options.json:
         json.dump(answers, sys.stdout, ensure_ascii=False, indent=2)
         print()
     return UNUSABLE if any("error" in answer for answer in answers) else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Answers for each video; returns the exit code."""
+    return run_command(predict, parse_arguments(arguments), __file__)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, make_parser
+from slr_hf.commands import make_parser, run_command
 
 SPACE = Path(__file__).resolve().parents[1] / "space"
 
@@ -29,41 +29,36 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--space-id", metavar="USER/NAME", help="publish the demo page too, as this Space")
     parser.add_argument("--private", action="store_true", help="make new repositories private")
     parser.add_argument("--dry-run", action="store_true", help="only list what would go up, and where")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Publishes, or lists what would go up; returns the exit code."""
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from slr_hf.hub.published_files import collect_model, collect_space
+    from slr_hf.hub.publishing import publish
+
+    publications = [collect_model(options.model, options.repo_id)]
+    if options.space_id is not None:
+        publications.append(collect_space(SPACE, options.space_id, publications[0]))
+    if options.dry_run:
+        visibility = "private" if options.private else "public"
+        for publication in publications:
+            files = publication.files
+            print(f"{publication}, {visibility} if new: {len(files)} files, {publication.size:,} bytes, one commit")
+            for file in files:
+                print(f"{file.size:>14,}  {file.path}")
+        print("Nothing was uploaded. Files that are on the Hub already would not be sent again.")
+        return 0
+    for published in publish(publications, private=options.private):
+        outcome = f"{published.changed} files changed" if published.changed else "nothing has changed, no commit"
+        print(f"{published.publication}: {outcome}: {published.commit}")
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Publishes; returns the exit code."""
-    options = parse_arguments(arguments)
-
-    # Imported here, so that --help and a mistyped flag are answered at once.
-    from slr_hf.hub.failures import PublishingError
-    from slr_hf.hub.published_files import collect_model, collect_space
-    from slr_hf.hub.publishing import publish
-
-    try:
-        publications = [collect_model(options.model, options.repo_id)]
-        if options.space_id is not None:
-            publications.append(collect_space(SPACE, options.space_id, publications[0]))
-        if options.dry_run:
-            visibility = "private" if options.private else "public"
-            for publication in publications:
-                files = publication.files
-                print(f"{publication}, {visibility} if new: {len(files)} files, {publication.size:,} bytes, one commit")
-                for file in files:
-                    print(f"{file.size:>14,}  {file.path}")
-            print("Nothing was uploaded. Files that are on the Hub already would not be sent again.")
-            return 0
-        for published in publish(publications, private=options.private):
-            outcome = f"{published.changed} files changed" if published.changed else "nothing has changed, no commit"
-            print(f"{published.publication}: {outcome}: {published.commit}")
-    except (OSError, ValueError, PublishingError) as error:
-        if options.debug:
-            raise
-        print(f"publish.py: {error}", file=sys.stderr)
-        return UNUSABLE
-    return 0
+    return run_command(run, parse_arguments(arguments), __file__)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import logging
 import sys
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command
 
 #: The template of the card.
 TEMPLATE = Path(__file__).resolve().parents[1] / "dataset_card.md"
@@ -35,7 +35,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--landmarks", type=Path, metavar="DIR", help="where the landmarks of videos are kept")
     parser.add_argument("--push", action="store_true", help="upload the folder")
     parser.add_argument("--public", action="store_true", help="make a new repository public")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser.parse_args(arguments)
 
 
@@ -60,20 +59,17 @@ def publish(options: argparse.Namespace) -> str:
     return push_dataset(folder, options.repository, private=not options.public) if options.push else str(folder)
 
 
+def run(options: argparse.Namespace) -> int:
+    """Publishes, and prints the place."""
+    print(publish(options))
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Publishes; returns the exit code."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        place = publish(options)
-    # A LandmarkerError is a RuntimeError.
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        if options.debug:
-            raise
-        print(f"publish_dataset.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-    print(place)
-    return 0
+    return run_command(run, options, __file__)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command
 
 #: The name that stands for every session in turn.
 ALL_SESSIONS = "all"
@@ -104,7 +104,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         default="none",
         help="log the figures there too; the package has to be installed (default: none)",
     )
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parsed = parser.parse_args(arguments)
     if parsed.held_out_session == ALL_SESSIONS and (
         parsed.held_out_fraction or parsed.validation_session or parsed.train_session
@@ -198,27 +197,24 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     return run_stages(splits, recipes, options.output, processor, options.device, options.report_to, options.from_model)
 
 
+def run(options: argparse.Namespace) -> int:
+    """Trains, and prints the metrics."""
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from accelerate import PartialState
+
+    # Standard output holds only the metrics; progress goes to standard error.
+    with contextlib.redirect_stdout(sys.stderr):
+        metrics = train(options)
+    if PartialState().is_main_process:
+        print(json.dumps(metrics, ensure_ascii=False, indent=2))
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Trains; returns the exit code."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-
-    from accelerate import PartialState
-
-    from slr_hf.training.stages import StageError
-
-    try:
-        # Standard output holds only the metrics; progress goes to standard error.
-        with contextlib.redirect_stdout(sys.stderr):
-            metrics = train(options)
-    except (OSError, ValueError, ImportError, RuntimeError, StageError) as error:
-        if options.debug:
-            raise
-        print(f"train.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-    if PartialState().is_main_process:
-        print(json.dumps(metrics, ensure_ascii=False, indent=2))
-    return 0
+    return run_command(run, options, __file__, interrupted="The same command goes on from the last checkpoint.")
 
 
 if __name__ == "__main__":

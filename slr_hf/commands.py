@@ -11,8 +11,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-#: The exit code for input that cannot be used, such as a model or a video that cannot be read.
-UNUSABLE = 2
+#: The exit codes for input that cannot be used, such as a model or a video that cannot be read, and after Ctrl-C.
+UNUSABLE, INTERRUPTED = 2, 130
+
+#: What is wrong with input or machine, and not with the program: told in one line. The package's own errors are among
+#: them. All else shows where it comes from.
+EXPECTED = (OSError, ValueError, ImportError, RuntimeError, MemoryError)
 
 
 def make_parser(document: str | None) -> argparse.ArgumentParser:
@@ -22,9 +26,48 @@ def make_parser(document: str | None) -> argparse.ArgumentParser:
         document: The script's `__doc__`: a line that says what it does, an empty line, and the details.
     """
     description, _, details = (document or "").partition("\n\n")
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    return parser
+
+
+def run_command(
+    command: Callable[[argparse.Namespace], int], options: argparse.Namespace, script: str, interrupted: str = ""
+) -> int:
+    """Runs what a script does. An expected error becomes one line on standard error, unless `options.debug` is set.
+
+    Args:
+        command: Does it, and returns the exit code.
+        options: The command line, read by a parser of `make_parser`.
+        script: The script's `__file__`.
+        interrupted: What to say after Ctrl-C, beside that.
+
+    Returns:
+        The exit code: that of the command, `UNUSABLE` or `INTERRUPTED`.
+    """
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        tell(script, f"interrupted. {interrupted}".strip())
+        return INTERRUPTED
+    except EXPECTED as error:
+        if options.debug:
+            raise
+        tell(script, error)
+        return UNUSABLE
+
+
+def tell(script: str, message: object) -> None:
+    """Tells the user something in one line on standard error.
+
+    Args:
+        script: The script's `__file__`.
+        message: A text, or an error, of which the first line is told.
+    """
+    text = first_line(message) if isinstance(message, BaseException) else message
+    print(f"{Path(script).name}: {text}", file=sys.stderr)  # noqa: T201 - what commands are for
 
 
 def first_line(error: BaseException) -> str:
@@ -52,4 +95,4 @@ def frame_bar(video: str | Path) -> Iterator[Callable[[int, int | None], None]]:
         yield show
 
 
-__all__ = ["UNUSABLE", "first_line", "frame_bar", "make_parser"]
+__all__ = ["EXPECTED", "INTERRUPTED", "UNUSABLE", "first_line", "frame_bar", "make_parser", "run_command", "tell"]

@@ -33,7 +33,16 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-pytest_plugins = ["fixtures_export", "fixtures_extraction", "fixtures_hub", "fixtures_slovo", "fixtures_documents"]
+pytest_plugins = [
+    "fixtures_arrays",
+    "fixtures_documents",
+    "fixtures_export",
+    "fixtures_extraction",
+    "fixtures_hub",
+    "fixtures_slovo",
+    "fixtures_space",
+    "fixtures_training",
+]
 
 
 def pytest_configure() -> None:

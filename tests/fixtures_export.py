@@ -49,10 +49,10 @@ def small_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported_file(small_model_dir: Path, make_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """The small model as an exported file in fp32, alone in its folder."""
     pytest.importorskip("onnxscript")
-    from slr_hf.hub.export import export_graph, load_model
+    from slr_hf.hub.export import export_graph, load_plain_model
 
     def export(folder: Path) -> None:
-        graph = export_graph(*load_model(small_model_dir))
+        graph = export_graph(*load_plain_model(small_model_dir))
         (folder / "model.onnx").write_bytes(graph.SerializeToString())
 
     return make_once("exported", export) / "model.onnx"

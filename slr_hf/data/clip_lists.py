@@ -193,6 +193,8 @@ def _table_clip(row: Mapping[str, str], carried: tuple[str, ...], folder: Path, 
     for name in ("clip_id", "path"):
         if not row[name]:
             raise ValueError(f"{where}: {name} is empty.")
+        if "\0" in row[name]:
+            raise ValueError(f"{where}: {name} holds a zero byte.")
     begin = _frame(row.get("begin", ""), "begin", where) or 0
     end = _frame(row.get("end", ""), "end", where)
     if end is not None and end <= begin:
@@ -206,7 +208,7 @@ def _frame(text: str, name: str, where: str) -> int | None:
     try:
         # Tables that passed through pandas hold "12.0".
         number = float(text)
-        if number < 0 or not number.is_integer():
+        if not 0 <= number < 2**31 or not number.is_integer():
             raise ValueError
     except ValueError:
         raise ValueError(f"{where}: {name} must be the number of a frame, from 0, but is '{text}'.") from None

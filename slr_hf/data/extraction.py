@@ -85,7 +85,10 @@ def extract_clips(
     clips = read_clip_list(source)
     with LandmarkFolder(output, settings, version("slr_hf")) as folder:
         done = folder.done(clips)
-        failures = {} if retry_failed else folder.failures(clips)
+        # Read in any case: that mends a line which a killed run has left half written.
+        failures = folder.failures(clips)
+        if retry_failed:
+            failures = {}
         waiting = [clip for clip in clips.clips if clip.key not in done and clip.key not in failures]
         logger.info(
             "%d clips: %d are done, %d failed earlier, %d to do",

@@ -1,6 +1,5 @@
 """Landmark arrays (`.npz` files) as `datasets`."""
 
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,10 @@ from slr_hf.model.landmarks_slr import NUM_LANDMARKS, Landmarks
 
 #: Size in pixels of the cameras that landmark arrays were recorded with; the files do not store it.
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480
+
+#: Real landmarks are packed to a third at best. A file that unpacks to more bytes than this, and to this many times its
+#: own, was made to take memory.
+_SMALL, _LARGEST_RATIO = 256 * 2**20, 100
 
 _KEYS = ("landmarks", "offsets", "points", "label", "session", "clip_id")
 
@@ -54,13 +57,7 @@ class LandmarkArrays:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {path}. Pass the .npz files of landmarks to load.")
-        try:
-            # Opened here, so that a file that turns out to be no archive is closed again.
-            with path.open("rb") as file:
-                archive = np.load(file, allow_pickle=False)
-                arrays = {key: archive[key] for key in _KEYS if key in archive.files}
-        except (zipfile.BadZipFile, ValueError, EOFError, AttributeError) as error:
-            raise ValueError(f"{path} is no .npz file of plain arrays ({error}).") from error
+        arrays = _read_archive(path)
         missing = [key for key in _KEYS if key not in arrays]
         if missing:
             raise ValueError(f"{path} lacks {missing}. A file of landmarks has the keys {list(_KEYS)}.")
@@ -71,9 +68,14 @@ class LandmarkArrays:
 
     def __post_init__(self) -> None:
         landmarks, offsets, points = self.landmarks, self.offsets, self.points
-        if landmarks.ndim != 3 or landmarks.shape[2] != 3 or not np.issubdtype(landmarks.dtype, np.floating):
+        if (
+            landmarks.ndim != 3
+            or landmarks.shape[2] != 3
+            or not landmarks.size
+            or not np.issubdtype(landmarks.dtype, np.floating)
+        ):
             raise ValueError(
-                "`landmarks` must be floats of the shape (frames, points, 3), but are "
+                "`landmarks` must be floats of the shape (frames, points, 3), at least one, but are "
                 f"{landmarks.dtype} {landmarks.shape}."
             )
         if points.shape != landmarks.shape[1:2] or not np.issubdtype(points.dtype, np.integer):
@@ -83,11 +85,13 @@ class LandmarkArrays:
             )
         if len(np.unique(points)) != len(points) or points.min() < 0 or points.max() >= NUM_LANDMARKS:
             raise ValueError(f"`points` must be distinct Holistic indices from 0 to {NUM_LANDMARKS - 1}.")
-        clips = len(self.label)
+        clips = self.label.size
         for name in ("label", "session", "clip_id"):
             array = getattr(self, name)
             if array.shape != (clips,) or array.dtype.kind != "U":
                 raise ValueError(f"`{name}` must be {clips} strings, but is {array.dtype} {array.shape}.")
+            if not _is_text(array):
+                raise ValueError(f"`{name}` holds characters that do not exist.")
         if offsets.shape != (clips + 1,) or not np.issubdtype(offsets.dtype, np.integer):
             raise ValueError(
                 f"`offsets` must be {clips + 1} integers, one more than clips, but is {offsets.dtype} {offsets.shape}."
@@ -100,6 +104,14 @@ class LandmarkArrays:
         lengths = np.diff(offsets)
         if clips and lengths.min() < 1:
             raise ValueError(f"Clip '{self.clip_id[lengths.argmin()]}' has no frames: `offsets` must rise.")
+        with np.errstate(over="ignore"):
+            infinite = np.isinf(landmarks.astype(np.float16, copy=False)).any(axis=(1, 2))
+        if infinite.any():
+            clip = self.clip_id[np.searchsorted(offsets, infinite.argmax(), side="right") - 1]
+            raise ValueError(
+                f"Clip '{clip}' has infinite landmarks, or some over 65,504. They are fractions of the frame's size; "
+                "mark points that were not detected with NaN."
+            )
 
     def select(self, kept: np.ndarray) -> "LandmarkArrays":
         """Keeps some clips.
@@ -154,6 +166,33 @@ class LandmarkArrays:
             "height": pa.array([FRAME_HEIGHT] * clips, pa.int32()),
         }
         return Dataset.from_dict(columns, features=features).with_format("numpy")
+
+
+def _is_text(array: np.ndarray) -> bool:
+    """Whether all characters of an array of strings exist; numpy does not look."""
+    codes = np.frombuffer(array.astype(array.dtype.newbyteorder("=")).tobytes(), np.uint32)
+    return not ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any()
+
+
+def _read_archive(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a `.npz` file, which may come from a stranger: no pickles, and no more than their sizes say."""
+    size = path.stat().st_size
+    try:
+        # Opened here, so that a file that turns out to be no archive is closed again.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            unpacked = sum(member.file_size for member in archive.zip.infolist())
+            if unpacked > max(_SMALL, _LARGEST_RATIO * size):
+                raise ValueError(f"its {size:,} bytes would unpack to {unpacked:,}")
+            arrays = {key: archive[key] for key in _KEYS if key in archive.files}
+    # What numpy, zipfile and zlib raise on damaged files has no class in common.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{path} is no .npz file of plain arrays ({reason}).") from error
+    strange = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if strange:
+        raise ValueError(f"{path} is no .npz file of plain arrays: '{strange[0]}' is none.")
+    return arrays
 
 
 def flat_lists(values: np.ndarray, offsets: np.ndarray) -> pa.ListArray:

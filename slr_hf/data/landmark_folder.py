@@ -24,10 +24,13 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.dataset as parquet_files  # type: ignore[import-untyped]
 import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 from datasets import Dataset, Features, List, Value
+from datasets.exceptions import DatasetGenerationError
 from filelock import FileLock, Timeout
 
+from slr_hf.commands import first_line
 from slr_hf.data.clip_lists import MADE_COLUMNS, Clip, ClipList, clip_key
 from slr_hf.model.landmarks_slr import Landmarks
+from slr_hf.whole_files import remove_unfinished, whole_file, write_json, write_text, writing
 
 MANIFEST, FAILED, UNFINISHED = "extraction.json", "failed.jsonl", "unfinished"
 
@@ -35,7 +38,6 @@ MANIFEST, FAILED, UNFINISHED = "extraction.json", "failed.jsonl", "unfinished"
 CLIPS_A_PART = 1000
 
 _FORM = "slr_hf extracted landmarks"
-_TEMPORARY = ".tmp"
 _RANGE = (("begin", pa.int32()), ("end", pa.int32()))
 _MADE = (
     ("landmarks", pa.list_(pa.float16())),
@@ -150,12 +152,12 @@ class LandmarkFolder:
             manifest = read_manifest(self.path)
             _check_settings(self.path, manifest, self._settings)
             self._parts = manifest["parts"]
-        (self.path / UNFINISHED).mkdir(exist_ok=True)
-        for folder in (self.path, self.path / UNFINISHED):
-            for leftover in folder.glob(f"*{_TEMPORARY}"):
-                leftover.unlink()
+        # First, since a folder with other files and without a manifest is taken for somebody else's.
         if self._parts is None:
             self._write_manifest(clips=0)
+        (self.path / UNFINISHED).mkdir(exist_ok=True)
+        for folder in (self.path, self.path / UNFINISHED):
+            remove_unfinished(folder)
         self._in_parts = {key: clip_id for part in self._parts or () for key, clip_id in _part_keys(self.path / part)}
         self._single = {path.stem for path in (self.path / UNFINISHED).glob("*.parquet")}
 
@@ -207,7 +209,7 @@ class LandmarkFolder:
             for clip in clips.clips
             if clip.clip_id in found and found[clip.clip_id].concerns(clip) and clip.key not in done
         }
-        _replace_text(path, "".join(_line(failure) for failure in kept.values()))
+        write_text(path, "".join(_line(failure) for failure in kept.values()))
         return kept
 
     def add(self, clip: Clip, landmarks: Landmarks) -> None:
@@ -234,7 +236,8 @@ class LandmarkFolder:
 
     def add_failure(self, failure: Failure) -> None:
         """Records that a clip failed."""
-        with (self.path / FAILED).open("a", encoding="utf-8") as file:
+        path = self.path / FAILED
+        with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(_line(failure))
 
     def finish(self, clips: ClipList) -> int:
@@ -295,7 +298,7 @@ class LandmarkFolder:
             "clips": clips,
             "parts": self._parts,
         }
-        _replace_text(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        write_json(self.path / MANIFEST, manifest)
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -320,6 +323,9 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is no JSON ({error}).") from error
     if not isinstance(manifest, dict) or manifest.get("form") != _FORM or "parts" not in manifest:
         raise ValueError(f'{path} is of another form: it must say "form": "{_FORM}" and name its parts.')
+    for part in manifest["parts"] or ():
+        if not isinstance(part, str) or Path(part).name != part:
+            raise ValueError(f"{path} names the part {part!r}, which is no file of its folder.")
     return manifest
 
 
@@ -355,8 +361,10 @@ def load_extracted(folder: str | Path) -> Dataset:
             raise FileNotFoundError(f"{folder} lacks {part}, which its {MANIFEST} names. Copy the whole folder.")
         try:
             schema = parquet.read_schema(folder / part)
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"{folder / part} is no Parquet file ({error}). Copy or extract it again.") from error
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(
+                f"{folder / part} is no Parquet file ({first_line(error)}). Copy or extract again."
+            ) from error
         types = {field.name: field.type for field in schema}
         expected = {field.name: field.type for field in _CLIP_SCHEMA}
         wrong = [name for name in ("clip_id", *MADE_COLUMNS) if types.get(name) != expected[name]]
@@ -367,7 +375,12 @@ def load_extracted(folder: str | Path) -> Dataset:
             )
         columns = columns or schema.names
     features = Features({name: _FEATURES.get(name, Value("string")) for name in columns})
-    return Dataset.from_parquet([str(folder / part) for part in parts], features=features).with_format("numpy")
+    try:
+        dataset = Dataset.from_parquet([str(folder / part) for part in parts], features=features)
+    except (DatasetGenerationError, pa.ArrowException) as error:
+        reason = first_line(error.__cause__ or error)
+        raise ValueError(f"{folder} is damaged ({reason}). Copy or extract it again.") from error
+    return dataset.with_format("numpy")
 
 
 def _check_settings(folder: Path, manifest: dict[str, Any], settings: ExtractionSettings) -> None:
@@ -405,15 +418,8 @@ def _line(failure: Failure) -> str:
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
-    temporary = path.with_name(path.name + _TEMPORARY)
-    parquet.write_table(table, temporary)
-    temporary.replace(path)
-
-
-def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + _TEMPORARY)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as unfinished:
+        parquet.write_table(table, unfinished)
 
 
 __all__ = ["ExtractionSettings", "Failure", "LandmarkFolder", "load_extracted", "read_manifest"]

@@ -5,7 +5,6 @@ The file maps each clip to its frames: `{"CLIP": [{"hand 1": [{"x": 0.5, "y": 0.
 """
 
 import codecs
-import shutil
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from slr_hf.data.handedness import tell_hands_apart
 from slr_hf.data.landmark_arrays import flat_lists
 from slr_hf.data.slovo_annotations import is_plain_name
 from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND
+from slr_hf.whole_files import whole_folder
 
 #: The points of the shards: left hand, then right hand. Lips and pose are not in the file.
 HAND_POINTS: tuple[int, ...] = (*LEFT_HAND, *RIGHT_HAND)
@@ -33,7 +33,6 @@ MOST_FRAMES = 50_000
 _HANDS = ("hand 1", "hand 2")
 _POINTS_A_HAND = 21
 _NO_HAND = array("f", [float("nan")] * (3 * _POINTS_A_HAND))
-_TEMPORARY = ".tmp"
 _SCHEMA = pa.schema(
     [
         ("clip_id", pa.string()),
@@ -79,37 +78,30 @@ def convert_slovo_json(source: str | Path, output: str | Path, progress: Progres
 
     Args:
         source: The JSON file.
-        output: The folder of the shards, `part-00000.parquet` and so on, in the order of the file. They get their names
-            only when all are written.
+        output: The folder of the shards, `part-00000.parquet` and so on, in the order of the file. It is there only
+            when all are written.
         progress: Is told of the bytes that are read.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        FileExistsError: If the folder holds shards already, or is a file.
+        FileExistsError: If the folder holds something already, or is a file.
         SlovoJsonError: If the file is malformed; no shard is left then.
         ImportError: If ijson is not installed.
     """
     source, output = Path(source), Path(output)
     if not source.is_file():
         raise FileNotFoundError(f"There is no file {source}. Pass the landmark JSON of SLOVO.")
-    if output.exists() and (not output.is_dir() or any(output.glob("*.parquet"))):
-        raise FileExistsError(f"{output} holds shards already, or is a file. Name a new folder.")
-    existed = output.is_dir()
-    output.mkdir(parents=True, exist_ok=True)
-    writer = _ShardWriter(output)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise FileExistsError(f"{output} holds something already, or is a file. Name a new folder.")
     empty = []
-    try:
+    with whole_folder(output) as unfinished:
+        writer = _ShardWriter(unfinished)
         for clip_id, hands in read_slovo_json(source, progress):
             if len(hands):
                 writer.add(clip_id, hands)
             else:
                 empty.append(clip_id)
         writer.finish()
-    except BaseException:
-        writer.discard()
-        if not existed:
-            shutil.rmtree(output, ignore_errors=True)
-        raise
     return SlovoConversion(writer.clips, writer.frames, writer.shards, tuple(empty))
 
 
@@ -272,7 +264,6 @@ class _ShardWriter:
         self._pending: list[tuple[str, np.ndarray]] = []
         self._numbers = 0
         self.clips = self.frames = self.shards = 0
-        self.discard()
 
     def add(self, clip_id: str, hands: np.ndarray) -> None:
         """Adds a clip, float16 `(frames, 2, 21, 3)`."""
@@ -282,16 +273,9 @@ class _ShardWriter:
         self._numbers += hands.size
 
     def finish(self) -> None:
-        """Writes what is left and gives the shards their names."""
+        """Writes what is left."""
         if self._pending:
             self._flush()
-        for number in range(self.shards):
-            self._temporary(number).replace(self._folder / _shard_name(number))
-
-    def discard(self) -> None:
-        """Deletes unfinished shards, those that a killed run has left too."""
-        for path in self._folder.glob(f"{_shard_name('*')}{_TEMPORARY}"):
-            path.unlink()
 
     def _flush(self) -> None:
         clips = len(self._pending)
@@ -308,18 +292,11 @@ class _ShardWriter:
             "height": pa.nulls(clips, pa.int32()),
             "num_frames": pa.array([len(hands) for _, hands in self._pending], pa.int32()),
         }
-        parquet.write_table(pa.table(columns, schema=_SCHEMA), self._temporary(self.shards))
+        parquet.write_table(pa.table(columns, schema=_SCHEMA), self._folder / f"part-{self.shards:05d}.parquet")
         self.clips += clips
         self.frames += sum(len(hands) for _, hands in self._pending)
         self.shards += 1
         self._pending, self._numbers = [], 0
-
-    def _temporary(self, number: int) -> Path:
-        return self._folder / f"{_shard_name(number)}{_TEMPORARY}"
-
-
-def _shard_name(number: int | str) -> str:
-    return f"part-{number:0>5}.parquet" if isinstance(number, int) else f"part-{number}.parquet"
 
 
 def _import_ijson() -> Any:

@@ -1,6 +1,5 @@
 """Extracted landmarks as the dataset folder that is published: Parquet files and a card."""
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from huggingface_hub import DatasetCard, DatasetCardData, HfApi
 
 from slr_hf.data.clip_columns import CLIP_COLUMNS
 from slr_hf.data.sources import SOURCES
+from slr_hf.hub.published_files import check_hub_id
+from slr_hf.whole_files import whole_folder
 
 #: Clips of one Parquet file: about 50 MB.
 CLIPS_A_FILE = 1000
@@ -47,9 +48,11 @@ def write_dataset(
 
     Raises:
         FileNotFoundError: If there is no template.
-        ValueError: If the licence is neither given nor known, or the folder holds something else.
+        ValueError: If the Hub takes no such id, the licence is neither given nor known, or the folder holds something
+            else.
     """
     output = Path(output)
+    check_hub_id(repository)
     if not Path(template).is_file():
         raise FileNotFoundError(f"There is no card template {template}.")
     if output.exists() and not (output / "data").is_dir():
@@ -57,18 +60,15 @@ def write_dataset(
     sources = sorted({source for dataset in splits.values() for source in dataset.unique("source")})
     licence = find_licence(sources) if licence is None else licence
     card = _render_card(splits, template, name, repository, licence, sources, list(extractions))
-    unfinished = output.with_name(f".{output.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "data").mkdir(parents=True)
-    for split, dataset in splits.items():
-        clips = dataset.select_columns(list(CLIP_COLUMNS))
-        files = -(-len(clips) // CLIPS_A_FILE)
-        for number in range(files):
-            file = unfinished / "data" / f"{split}-{number:05d}-of-{files:05d}.parquet"
-            clips.shard(files, number, contiguous=True).to_parquet(file)
-    card.save(unfinished / "README.md")
-    shutil.rmtree(output, ignore_errors=True)
-    unfinished.replace(output)
+    with whole_folder(output) as unfinished:
+        (unfinished / "data").mkdir()
+        for split, dataset in splits.items():
+            clips = dataset.select_columns(list(CLIP_COLUMNS))
+            files = -(-len(clips) // CLIPS_A_FILE)
+            for number in range(files):
+                file = unfinished / "data" / f"{split}-{number:05d}-of-{files:05d}.parquet"
+                clips.shard(files, number, contiguous=True).to_parquet(file)
+        card.save(unfinished / "README.md")
     return output
 
 

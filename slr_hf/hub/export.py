@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from slr_hf.hub.landmark_graph import LandmarkRecognizer, batch_landmarks, input_points
-from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks
+from slr_hf.hub.landmark_graph import LandmarkRecognizer, batch_landmarks
+from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks, input_points
+from slr_hf.model.loading_slr import load_model
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.whole_files import whole_file
 
 if TYPE_CHECKING:
     import onnx
@@ -85,22 +87,17 @@ def require_packages() -> None:
             ) from error
 
 
-def load_model(folder: str | Path) -> tuple[SLRForSignClassification, KeypointProcessor]:
+def load_plain_model(folder: str | Path) -> tuple[SLRForSignClassification, KeypointProcessor]:
     """Loads a saved model in fp32, with attention in plain operations that any exporter knows.
 
     Args:
         folder: The folder of a saved model.
 
     Raises:
-        FileNotFoundError: If it holds no model or no processor.
+        ModelError: If it cannot be used; see `slr_hf.model.loading_slr.load_model`.
     """
-    for name in ("config.json", "preprocessor_config.json"):
-        if not (Path(folder) / name).is_file():
-            raise FileNotFoundError(
-                f"There is no model in {folder}: it has no {name}. Pass the folder of a saved model."
-            )
-    model = SLRForSignClassification.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
-    return model.eval(), KeypointProcessor.from_pretrained(folder)
+    model, processor = load_model(folder, dtype=torch.float32, attn_implementation="eager")
+    return model.eval(), processor
 
 
 def export_graph(
@@ -109,7 +106,7 @@ def export_graph(
     """Exports a model with its processor, for any number of clips and frames.
 
     Args:
-        model: The classifier, with eager attention; see `load_model`.
+        model: The classifier, with eager attention; see `load_plain_model`.
         processor: The processor saved beside it.
         precision: Type of the model's weights. Landmarks are normalised in fp32 in any case.
 
@@ -359,11 +356,11 @@ def export_model(
 
     Raises:
         ModuleNotFoundError: If the extra `export` is not installed.
-        FileNotFoundError: If there is no model in the folder.
+        ModelError: If the folder holds no model that can be used.
         ExportError: If a probability of the fp32 graph is off by more than `TOLERANCE`.
     """
     require_packages()
-    model, processor = load_model(folder)
+    model, processor = load_plain_model(folder)
     compared = made_up_clips() if clips is None else clips
     graph = export_graph(model, processor, "fp16" if precision == "fp16" else "fp32")
     agreement = compare(graph, model, processor, compared)
@@ -385,10 +382,8 @@ def export_model(
             agreement.clips,
         )
     path = Path(output) / FILES[precision]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_bytes(graph.SerializeToString())
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(graph.SerializeToString())
     return {
         "file": str(path),
         "precision": precision,
@@ -408,7 +403,7 @@ __all__ = [
     "compare",
     "export_graph",
     "export_model",
-    "load_model",
+    "load_plain_model",
     "made_up_clips",
     "measure_latency",
     "open_session",

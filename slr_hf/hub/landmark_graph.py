@@ -16,22 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from slr_hf.model.landmarks_slr import LEFT_SHOULDER, MIRRORED, NUM_LANDMARKS, RIGHT_SHOULDER, STORED_POINTS
+from slr_hf.model.landmarks_slr import LEFT_SHOULDER, MIRRORED, RIGHT_SHOULDER, input_points
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import SHOULDERS_IN_PALMS, SMALLEST_UNIT, KeypointProcessor
-
-
-def input_points(parts: list[dict[str, Any]]) -> tuple[int, ...]:
-    """The Holistic index (0-542) of each column of landmarks that a graph takes.
-
-    Args:
-        parts: The table of parts of the model.
-
-    Returns:
-        The 115 points that a store keeps, where they hold all that the parts need; else all 543.
-    """
-    needed = {LEFT_SHOULDER, RIGHT_SHOULDER, *(point for part in parts for point in part["points"])}
-    return STORED_POINTS if needed <= set(STORED_POINTS) else tuple(range(NUM_LANDMARKS))
 
 
 def true_indices(mask: torch.Tensor) -> torch.Tensor:
@@ -336,4 +323,4 @@ def batch_landmarks(clips: list[Any], points: tuple[int, ...]) -> dict[str, np.n
     }
 
 
-__all__ = ["LandmarkNormalizer", "LandmarkRecognizer", "batch_landmarks", "input_points"]
+__all__ = ["LandmarkNormalizer", "LandmarkRecognizer", "batch_landmarks"]

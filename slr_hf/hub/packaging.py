@@ -12,7 +12,8 @@ from slr_hf.data.sources import SOURCES
 from slr_hf.data.splits import read_column
 from slr_hf.hub.model_card import PLOTS, render_model_card
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
-from slr_hf.training.stages import TRAINING_CLIPS, write_json
+from slr_hf.training.stages import TRAINING_CLIPS
+from slr_hf.whole_files import whole_folder, write_json
 
 #: Kept from the folder of a finished stage: its hyper-parameters, and the clips that it saw.
 _RECORDS = ("recipe.json", TRAINING_CLIPS)
@@ -81,18 +82,15 @@ def package_model(
     # Loaded and saved, so that the code is today's.
     pipeline = SignRecognitionPipeline.from_pretrained(model, device="cpu")
     card = render_model_card(pipeline.model, metrics, recipe, name, repository, glosses, sources, held_out, plots=shown)
-    unfinished = output.with_name(f".{output.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    pipeline.save_pretrained(unfinished)
-    for record in _RECORDS:
-        shutil.copyfile(model / record, unfinished / record)
-    for plot in shown:
-        (unfinished / "plots").mkdir(exist_ok=True)
-        shutil.copyfile(Path(str(plots), f"{plot}.png"), unfinished / "plots" / f"{plot}.png")
-    write_json(unfinished / "metrics.json", metrics)
-    card.save(unfinished / "README.md")
-    shutil.rmtree(output, ignore_errors=True)
-    unfinished.replace(output)
+    with whole_folder(output) as unfinished:
+        pipeline.save_pretrained(unfinished)
+        for record in _RECORDS:
+            shutil.copyfile(model / record, unfinished / record)
+        for plot in shown:
+            (unfinished / "plots").mkdir(exist_ok=True)
+            shutil.copyfile(Path(str(plots), f"{plot}.png"), unfinished / "plots" / f"{plot}.png")
+        write_json(unfinished / "metrics.json", metrics)
+        card.save(unfinished / "README.md")
     return output
 
 

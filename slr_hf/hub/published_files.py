@@ -12,16 +12,19 @@ from huggingface_hub import RepoCard
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 
+from slr_hf.model.loading_slr import PICKLES
+
 RepositoryType = Literal["model", "space"]
 
 #: The folder of a Space where it keeps a model of its own.
 SPACE_MODEL = "model"
 
+#: The folder beside it with the page that needs no server: a Space of its own.
+_STATIC_PAGE = "browser"
+
 _CARD = "README.md"
 _INDEX = "model.safetensors.index.json"
 
-#: Endings of files that Python may unpickle, which runs code that nobody has read.
-_PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
 #: How pickles begin, from protocol 2 on.
 _PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 
@@ -90,7 +93,7 @@ def collect_model(folder: str | Path, repository: str) -> Publication:
         ValueError: If the Hub id is none, a file is a pickle, or the configuration or the card cannot be read.
     """
     folder = Path(folder)
-    _check_id(repository)
+    check_hub_id(repository)
     missing = _missing_parts(folder)
     if missing:
         raise FileNotFoundError(
@@ -119,18 +122,26 @@ def collect_space(folder: str | Path, repository: str, model: Publication) -> Pu
         ValueError: If the Hub id is none, or a file is a pickle.
     """
     folder = Path(folder)
-    _check_id(repository)
+    check_hub_id(repository)
     missing = [name for name in ("app.py", "requirements.txt", _CARD) if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(f"{folder} is no Space: it has no {', '.join(missing)}.")
     card = RepoCard.load(folder / _CARD)
     card.data["models"] = [model.repository]
-    page = [file for file in _collect(folder, {_CARD: str(card).encode()}) if file.path.split("/")[0] != SPACE_MODEL]
+    page = _collect(folder, {_CARD: str(card).encode()}, left_out=(SPACE_MODEL, _STATIC_PAGE))
     copies = [PublishedFile(f"{SPACE_MODEL}/{file.path}", file.content) for file in model.files]
     return Publication(repository, "space", tuple(sorted([*page, *copies], key=lambda file: file.path)))
 
 
-def _check_id(repository: str) -> None:
+def check_hub_id(repository: str) -> None:
+    """Makes sure that a repository can be called so.
+
+    Args:
+        repository: The Hub id, `user/name`.
+
+    Raises:
+        ValueError: If the Hub takes no such id.
+    """
     validate_repo_id(repository)
     if "/" not in repository:
         raise ValueError(f"The Hub id must name a user or an organisation, as in `user/{repository}`.")
@@ -170,12 +181,13 @@ def _read_object(path: Path) -> dict:
     return content
 
 
-def _collect(folder: Path, rewritten: dict[str, bytes]) -> tuple[PublishedFile, ...]:
-    """Lists the files of a folder, some of them with another content; hidden files and caches are left out."""
+def _collect(folder: Path, rewritten: dict[str, bytes], left_out: tuple[str, ...] = ()) -> tuple[PublishedFile, ...]:
+    """Lists the files of a folder, some with another content, without hidden files, caches and folders `left_out`."""
     files = []
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if not path.is_file() or any(part.startswith(".") or part == "__pycache__" for part in parts):
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+        if hidden or parts[0] in left_out or not path.is_file():
             continue
         if _is_pickle(path):
             raise ValueError(
@@ -188,7 +200,7 @@ def _collect(folder: Path, rewritten: dict[str, bytes]) -> tuple[PublishedFile, 
 
 
 def _is_pickle(path: Path) -> bool:
-    if path.suffix.lower() in _PICKLES:
+    if path.suffix.lower() in PICKLES:
         return True
     with path.open("rb") as file:
         if file.read(2) in _PICKLE_STARTS:
@@ -200,4 +212,12 @@ def _is_pickle(path: Path) -> bool:
     return False
 
 
-__all__ = ["SPACE_MODEL", "Publication", "PublishedFile", "RepositoryType", "collect_model", "collect_space"]
+__all__ = [
+    "SPACE_MODEL",
+    "Publication",
+    "PublishedFile",
+    "RepositoryType",
+    "check_hub_id",
+    "collect_model",
+    "collect_space",
+]

@@ -1,7 +1,6 @@
 """The signs of a long video, and the files that annotation tools read."""
 
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from slr_hf.live.watching import watch
 from slr_hf.model.extraction_slr import Progress, probe_video
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.streaming_slr import Segment
+from slr_hf.whole_files import whole_file
 
 #: The name of the tier in files for ELAN.
 TIER = "gloss"
@@ -106,10 +106,8 @@ def write_signs(signs: Sequence[Segment], path: str | Path, video: str | Path) -
     path = Path(path)
     if path.suffix not in WRITERS:
         raise ValueError(f"{path}: there is no form {path.suffix!r}. Choose one of {', '.join(WRITERS)}.")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        temporary = Path(folder) / path.name
-        WRITERS[path.suffix](signs, temporary, Path(video))
-        temporary.replace(path)
+    with whole_file(path) as unfinished:
+        WRITERS[path.suffix](signs, unfinished, Path(video))
 
 
 def _clock(seconds: float) -> str:

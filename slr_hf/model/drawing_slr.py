@@ -103,7 +103,7 @@ def _seen(places: np.ndarray, width: int, height: int) -> dict[int, tuple[float,
     Far outside, coordinates would not fit OpenCV's integers.
     """
     pixels = places[:, :2].astype(float) * (width, height)
-    near = (np.abs(pixels) < 10 * max(width, height)).all(axis=1)  # NaN is not
+    near = np.asarray((np.abs(pixels) < 10 * max(width, height)).all(axis=1))  # NaN is not
     return {point: (pixels[row, 0].item(), pixels[row, 1].item()) for row, point in enumerate(_ALL_POINTS) if near[row]}
 
 

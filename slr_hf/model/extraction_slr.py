@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -143,6 +143,7 @@ class HolisticExtractor:
         source: str | os.PathLike[str] | np.ndarray | Iterable[np.ndarray],
         fps: float | None = None,
         progress: Progress | None = None,
+        points: Sequence[int] = range(NUM_LANDMARKS),
     ) -> Landmarks:
         """Finds the landmarks of one clip.
 
@@ -151,9 +152,10 @@ class HolisticExtractor:
                 frames are RGB and uint8.
             fps: Frames a second of given frames; in a file, the frames carry their times.
             progress: Called after each frame.
+            points: Holistic indices of the landmarks to keep. An hour of video takes 700 MB with all of them.
 
         Returns:
-            Landmarks float32 `(frames, 543, 3)`, NaN where nothing was detected. Width and height are those of the
+            Landmarks float32 `(frames, points, 3)`, NaN where nothing was detected. Width and height are those of the
             upright frames before scaling.
 
         Raises:
@@ -176,16 +178,22 @@ class HolisticExtractor:
             _check_frame(first)
             info = VideoInfo(fps, first.shape[1], first.shape[0], total)
             frames = self._shrunk(chain([first], pictures))
-        found: list[np.ndarray] = []
+        columns, count = list(points), 0
+        found = np.empty((0, len(columns), 3), np.float32)
         times: list[float] = []
         with closing(frames), closing(_one_ahead(frames)) as upcoming, closing(self.detect(upcoming, info.fps)) as each:
             for time, coordinates in each:
-                found.append(coordinates)
+                if count == len(found):
+                    # It grows where it is: a list of frames would be held twice when they are joined.
+                    found.resize((count * 2 or 64, *found.shape[1:]), refcheck=False)
+                found[count] = coordinates[columns]
+                count += 1
                 if time is not None:
                     times.append(time)
                 if progress is not None:
-                    progress(len(found), info.frames)
-        return Landmarks(np.stack(found), fps=_mean_rate(times) or info.fps, width=info.width, height=info.height)
+                    progress(count, info.frames)
+        found.resize((count, *found.shape[1:]), refcheck=False)
+        return Landmarks(found, tuple(columns), _mean_rate(times) or info.fps, info.width, info.height)
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Any:
@@ -412,7 +420,8 @@ def open_video(path: str | os.PathLike[str]) -> Any:
         raise VideoError(f"{path} cannot be read as a video ({reason}). Use a format such as MP4 or WebM.") from error
     # The options above are those of the decoders that look into the file; these are those of the ones that decode it.
     for stream in container.streams.video:
-        stream.codec_context.options = dict(_DECODER_OPTIONS)
+        if stream.codec_context is not None:  # it is where FFmpeg has no decoder
+            stream.codec_context.options = dict(_DECODER_OPTIONS)
     return container
 
 
@@ -428,6 +437,8 @@ def _video_stream(container: Any, path: str | os.PathLike[str]) -> Any:
     if not streams:
         kinds = ", ".join(sorted({stream.type for stream in container.streams} - {"video"})) or "nothing"
         raise VideoError(f"{path} holds no video, only {kinds}.")
+    if streams[0].codec_context is None:
+        raise VideoError(f"{path} holds a video of an unknown codec. Use a common one such as H.264 or VP9.")
     return streams[0]
 
 

@@ -33,6 +33,14 @@ SMALLEST_DEVIATION = 0.1
 #: Shoulders or signers smaller than this share of the frame's height are taken for a mistake of the detector.
 SMALLEST_UNIT = 1e-3
 
+#: The least and the most of each number of a processor; integers where both are.
+_RANGES: dict[str, tuple[int, int] | tuple[float, float]] = {
+    "input_size": (1, 100_000),
+    "frame_rate": (1e-3, 1e6),
+    "max_gap": (0.0, 1e9),
+    "num_coordinates": (1, 3),
+}
+
 
 class KeypointProcessor(FeatureExtractionMixin):
     r"""Turns the landmarks of clips into the keypoints that the model sees.
@@ -113,11 +121,29 @@ class KeypointProcessor(FeatureExtractionMixin):
         self.do_add_shapes = do_add_shapes
         self.mean = mean
         self.std = std
+        self._check()
+
+    def _check(self) -> None:
+        """Raises where a field is unusable: the processor of a saved model may come from a stranger."""
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            whole = isinstance(least, int)
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+                raise ValueError(f"`{name}` must be {'an integer' if whole else 'a number'}, but is {value!r:.80}.")
+            if not least <= value <= most:  # also where it is NaN
+                raise ValueError(f"`{name}` must be from {least} to {most}, but is {value}.")
         for name in ("mean", "std"):
             values = getattr(self, name)
+            if values is None:
+                continue
             expected = (self.num_points, self.num_channels)
-            if values is not None and np.shape(values) != expected:
-                raise ValueError(f"`{name}` must have the shape {expected}, but has {np.shape(values)}.")
+            array = np.asarray(values)
+            if array.shape != expected:
+                raise ValueError(f"`{name}` must have the shape {expected}, but has {array.shape}.")
+            if array.dtype.kind not in "fi" or not np.isfinite(array).all():
+                raise ValueError(f"`{name}` must be finite numbers.")
+            if name == "std" and not (array > 0).all():
+                raise ValueError(f"`std` must be above 0, but is {array.min()} somewhere.")
 
     # The layout
 
@@ -422,16 +448,24 @@ class KeypointProcessor(FeatureExtractionMixin):
         Missing parts do not enter the mean; a part is missing where it is missing in the whole share.
         """
         frames, size = len(clip["positions"]), self.input_size
+        # Frames are cut where a share ends within them; then each share is a run of whole pieces.
         edges = np.arange(size + 1) * (frames / size)
-        start = np.maximum(edges[:-1, None], np.arange(frames))
-        end = np.minimum(edges[1:, None], np.arange(1, frames + 1))
-        share = np.maximum(end - start, 0).astype(np.float32)
-        seen = share @ clip["part_mask"].astype(np.float32)
-        total = np.tensordot(share, clip["keypoints"], axes=1)  # missing points are 0
+        edges[-1] = frames
+        cuts = np.union1d(np.arange(frames + 1), edges)
+        frame = cuts[:-1].astype(int)
+        length = np.diff(cuts).astype(np.float32)
+        starts = np.searchsorted(cuts, edges[:-1])
+
+        def add(values: np.ndarray) -> np.ndarray:
+            pieces = values[frame].astype(np.float32, copy=False)
+            pieces *= length.reshape(-1, *(1,) * (values.ndim - 1))
+            return np.asarray(np.add.reduceat(pieces, starts))
+
+        seen = add(clip["part_mask"])
         return {
-            "keypoints": total / np.maximum(self._by_point(seen), 1e-6),
+            "keypoints": add(clip["keypoints"]) / np.maximum(self._by_point(seen), 1e-6),  # missing points are 0
             "part_mask": seen > 0,
-            "positions": (share @ clip["positions"] / share.sum(axis=1)).astype(np.float32),
+            "positions": add(clip["positions"]) / add(np.ones(frames, np.float32)),
         }
 
     def add_shapes(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:

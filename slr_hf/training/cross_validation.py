@@ -9,7 +9,8 @@ from datasets import Dataset
 from slr_hf.data.splits import sessions, split
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes.recipe import STAGES, Recipe
-from slr_hf.training.stages import run_stages, write_json
+from slr_hf.training.stages import run_stages
+from slr_hf.whole_files import write_json
 
 
 def cross_validate(

@@ -1,6 +1,5 @@
 """Enrolment: new signs without training, by the prototypes of their clips."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations import Augmentations
 from slr_hf.training.recipes import own_signs
-from slr_hf.training.stages import TRAINING_CLIPS, clip_ids, write_json
+from slr_hf.training.stages import TRAINING_CLIPS, clip_ids
+from slr_hf.whole_files import whole_folder, write_json
 
 #: Clips embedded at a time.
 _BATCH = 64
@@ -98,20 +98,15 @@ def save_enrolled(
         origin: The folder or Hub id of the model it was made of.
         output: The folder to write.
     """
-    output = Path(output)
-    unfinished = output.with_name(f".{output.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    SignRecognitionPipeline(model, processor).save_pretrained(unfinished)
     counts = torch.as_tensor(read_column(clips, "label")).bincount(minlength=len(clips.features["label"].names))
     record: dict[str, Any] = {
         "model": str(origin),
         "clips": dict(zip(clips.features["label"].names, counts.tolist(), strict=True)),
     }
-    write_json(unfinished / ENROLMENT, record)
-    write_json(unfinished / TRAINING_CLIPS, clip_ids({"train": clips}, origin))
-    if output.exists():
-        shutil.rmtree(output)
-    unfinished.replace(output)
+    with whole_folder(output) as unfinished:
+        SignRecognitionPipeline(model, processor).save_pretrained(unfinished)
+        write_json(unfinished / ENROLMENT, record)
+        write_json(unfinished / TRAINING_CLIPS, clip_ids({"train": clips}, origin))
 
 
 @torch.no_grad()

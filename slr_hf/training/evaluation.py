@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
 from slr_hf.data.collation import KeypointCollator
@@ -124,34 +122,6 @@ class Evaluation:
             }
             for number in range(len(bounds))
         ]
-
-
-def load_model(folder: str | Path) -> tuple[SLRForSignClassification, KeypointProcessor]:
-    """Loads a saved model and the processor beside it, and makes sure that nothing is missing.
-
-    Args:
-        folder: Folder of the model, such as `best` of a finished stage.
-
-    Raises:
-        OSError: If a file is missing or cannot be read.
-        ValueError: If there is no model, a file is damaged, or weights are missing or of another size, which would be
-            random then.
-    """
-    folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"There is no model in {folder}: it has no config.json.")
-    try:
-        loaded: Any = SLRForSignClassification.from_pretrained(
-            folder, output_loading_info=True, ignore_mismatched_sizes=True
-        )
-        processor = KeypointProcessor.from_pretrained(folder)
-    except (SafetensorError, StrictDataclassError) as error:
-        raise ValueError(f"The model in {folder} cannot be loaded: {error.__cause__ or error}") from error
-    model, report = loaded
-    unfit = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
-    if unfit:
-        raise ValueError(f"The weights in {folder} do not fit its config.json: {len(unfit)} such as {unfit[0]}.")
-    return model, processor
 
 
 def read_training_clips(folder: str | Path) -> set[str] | None:
@@ -272,7 +242,6 @@ __all__ = [
     "Evaluation",
     "check_clips",
     "evaluate",
-    "load_model",
     "match_labels",
     "model_glosses",
     "read_training_clips",

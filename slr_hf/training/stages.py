@@ -15,11 +15,13 @@ from transformers import set_seed
 from slr_hf.data.preparation import sort_by_length, to_clip
 from slr_hf.data.splits import read_column
 from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.loading_slr import load_model
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes.recipe import STAGES, Recipe
 from slr_hf.training.trainer import METRICS, SignTrainer, training_arguments
+from slr_hf.whole_files import whole_folder, write_json, writing
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +116,8 @@ def run_stage(
     best = folder / BEST
     if best.is_dir():
         logger.info("%s is finished already.", folder)
+        with arguments.main_process_first():
+            _remove_checkpoints(folder)
         return json.loads((best / "metrics.json").read_text(encoding="utf-8"))
 
     set_seed(recipe.seed)
@@ -139,7 +143,8 @@ def run_stage(
         # Not `evaluate`, which early stopping listens to.
         measured = trainer.predict(sort_by_length(dataset), metric_key_prefix=name).metrics or {}
         metrics[name] = {metric: measured[f"{name}_{metric}"] for metric in METRICS}
-    trainer.save_state()
+    with writing(folder):
+        trainer.save_state()
     if trainer.is_world_process_zero():
         records = {
             "recipe.json": recipe.to_dict(),
@@ -148,8 +153,7 @@ def run_stage(
             LEARNING_CURVES: {**_record(start, LEARNING_CURVES), folder.name: trainer.learning_curve()},
         }
         _save_best(best, model, processor, records)
-        for checkpoint in _checkpoints(folder):
-            shutil.rmtree(checkpoint)
+        _remove_checkpoints(folder)
     trainer.accelerator.wait_for_everyone()
     return metrics
 
@@ -163,8 +167,7 @@ def _start(
 ) -> tuple[SLRForSignClassification, KeypointProcessor]:
     """Makes the model and processor that a stage begins with."""
     if start is not None:
-        model = SLRForSignClassification.from_pretrained(start, **recipe.config)
-        return model, KeypointProcessor.from_pretrained(start)
+        return load_model(start, **recipe.config)
     glosses = splits["train"].features["label"].names
     if from_model is not None:
         return with_new_head(from_model, glosses, recipe.config), KeypointProcessor.from_pretrained(from_model)
@@ -183,7 +186,7 @@ def with_new_head(
         config: Fields of `SLRConfig` to set differently.
 
     Raises:
-        OSError: If there is no such model.
+        ModelError: If there is no such model, or it cannot be used; see `load_model`.
     """
     id2label = dict(enumerate(glosses))
     fields: dict[str, Any] = {
@@ -193,6 +196,7 @@ def with_new_head(
         "classifier": "layers",
         **(config or {}),
     }
+    load_model(model)  # raises where weights are missing, which would be made up below
     loaded = SLRForSignClassification.from_pretrained(model, ignore_mismatched_sizes=True, **fields)
     # Where the old model knows as many glosses as the new one, its head fits, but means others.
     classifier: Any = loaded.classifier
@@ -257,20 +261,6 @@ def clip_ids(splits: DatasetDict, start: str | Path | None = None) -> dict[str, 
     return seen
 
 
-def write_json(path: str | Path, content: Any) -> None:
-    """Writes a JSON file, whole or not at all."""
-    write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Writes a text file, whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
-
-
 def _record(start: str | Path | None, name: str) -> dict[str, Any]:
     """Reads what the model that a stage starts from has on record; empty where it has nothing."""
     path = None if start is None else Path(start) / name
@@ -310,20 +300,33 @@ def _claim(path: Path, content: dict[str, Any]) -> None:
 
 def _checkpoints(folder: Path) -> list[Path]:
     """The Trainer's complete checkpoints, the oldest first; it writes its state last."""
-    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    # A killed process may have left half of the state.
+    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json") if _is_json(path)]
     return sorted(complete, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return True
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    """Deletes the checkpoints of a finished stage, incomplete ones too."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def _save_best(
     folder: Path, model: SLRForSignClassification, processor: KeypointProcessor, records: Mapping[str, Any]
 ) -> None:
     """Saves a Hub-style folder with records beside the model, whole or not at all."""
-    unfinished = folder.with_name(f".{folder.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    SignRecognitionPipeline(model, processor).save_pretrained(unfinished)
-    for name, content in records.items():
-        write_json(unfinished / name, content)
-    unfinished.replace(folder)
+    with whole_folder(folder) as unfinished:
+        SignRecognitionPipeline(model, processor).save_pretrained(unfinished)
+        for name, content in records.items():
+            write_json(unfinished / name, content)
 
 
 __all__ = [
@@ -337,6 +340,4 @@ __all__ = [
     "run_stages",
     "stage_processor",
     "with_new_head",
-    "write_json",
-    "write_text",
 ]

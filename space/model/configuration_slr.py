@@ -37,6 +37,31 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 
+#: The least and the most of each number. The most lies far above all use: a configuration may come from a stranger, and
+#: memory is taken for what it says.
+RANGES: dict[str, tuple[float, float]] = {
+    "input_size": (1, 100_000),
+    "num_channels": (1, 64),
+    "motion_scale": (-1e6, 1e6),
+    "patch_width": (1, 16_384),
+    "patch_attention_heads": (1, 1024),
+    "hidden_size": (1, 16_384),
+    "intermediate_size": (1, 65_536),
+    "num_attention_heads": (1, 1024),
+    "num_local_layers": (0, 256),
+    "num_global_layers": (0, 256),
+    "sliding_window": (1, 100_000),
+    "attention_stride": (1, 100_000),
+    "prototype_scale": (1e-6, 1e6),
+    "num_classifier_layers": (1, 64),
+    "rope_theta": (1e-6, 1e12),
+    "residual_weight": (-1e6, 1e6),
+    "rms_norm_eps": (1e-20, 1.0),
+}
+
+#: The most glosses, the most kernels or scales, and the largest of them, for the same reason.
+MOST_GLOSSES, MOST_BRANCHES, LARGEST_BRANCH = 1_000_000, 32, 1001
+
 
 @strict
 class SLRConfig(PreTrainedConfig):
@@ -127,6 +152,11 @@ class SLRConfig(PreTrainedConfig):
                 self.cross_modal_pairs = [["left_hand", "right_hand"], ["lips", "pose"]]
         if self.cross_modal_pairs is None:
             self.cross_modal_pairs = []
+        # Before the glosses are named: by default each gets a name.
+        if (kwargs.get("num_labels") or 0) > MOST_GLOSSES:
+            raise ValueError(f"`num_labels` must be at most {MOST_GLOSSES}, but is {kwargs['num_labels']}.")
+        if self.id2label is not None and not isinstance(self.id2label, dict):
+            raise ValueError(f"`id2label` must name each gloss by its class index, but is {self.id2label!r:.80}.")
         super().__post_init__(**kwargs)
         if self.label2id is None and self.id2label is not None:
             self.label2id = {str(label): int(index) for index, label in self.id2label.items()}
@@ -163,27 +193,29 @@ class SLRConfig(PreTrainedConfig):
         for pair in self.cross_modal_pairs or []:
             if len(pair) != 2 or pair[0] == pair[1] or not set(pair) <= set(names):
                 raise ValueError(f"`cross_modal_pairs`: {pair} is not a pair of two of the parts {names}.")
+        for field, (least, most) in RANGES.items():
+            if not least <= getattr(self, field) <= most:  # also where it is NaN
+                raise ValueError(f"`{field}` must be from {least:,} to {most:,}, but is {getattr(self, field)}.")
         for width, heads in (("hidden_size", "num_attention_heads"), ("patch_width", "patch_attention_heads")):
             channels, count = getattr(self, width), getattr(self, heads)
-            if channels < 1 or count < 1 or channels % (2 * count):
+            if channels % (2 * count):
                 raise ValueError(f"`{width}` must be a multiple of 2 x `{heads}`, but they are {channels} and {count}.")
-        if self.prototype_scale <= 0:
-            raise ValueError(f"`prototype_scale` must be above 0, but is {self.prototype_scale}.")
-        positive = ("input_size", "num_channels", "intermediate_size", "sliding_window", "attention_stride")
-        for field in (*positive, "num_classifier_layers"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"`{field}` must be at least 1, but is {getattr(self, field)}.")
-        for field in ("num_local_layers", "num_global_layers"):
-            if getattr(self, field) < 0:
-                raise ValueError(f"`{field}` must not be negative, but is {getattr(self, field)}.")
-        if any(kernel < 1 or kernel % 2 == 0 for kernel in self.convolution_kernels):
-            raise ValueError(f"`convolution_kernels` must be odd and positive, but are {self.convolution_kernels}.")
-        if not self.pooling_scales or any(scale < 1 for scale in self.pooling_scales):
-            raise ValueError(f"`pooling_scales` must be positive, but are {self.pooling_scales}.")
+        for field in ("convolution_kernels", "pooling_scales"):
+            sizes = getattr(self, field)
+            if len(sizes) > MOST_BRANCHES or not all(1 <= size <= LARGEST_BRANCH for size in sizes):
+                raise ValueError(
+                    f"`{field}` must be up to {MOST_BRANCHES} sizes from 1 to {LARGEST_BRANCH}, but are {sizes!s:.80}."
+                )
+        if any(kernel % 2 == 0 for kernel in self.convolution_kernels):
+            raise ValueError(f"`convolution_kernels` must be odd, but are {self.convolution_kernels}.")
+        if not self.pooling_scales:
+            raise ValueError("`pooling_scales` is empty. Name at least one number of segments.")
+        if sorted(self.id2label or {}) != list(range(len(self.id2label or {}))):
+            raise ValueError(f"`id2label` must name the class indices 0, 1, 2..., but is {self.id2label!s:.80}.")
         rates = ("attention_dropout", "hidden_dropout", "classifier_dropout", "drop_path_rate", "layer_drop")
         for field in rates:
             if not 0 <= getattr(self, field) < 1:
                 raise ValueError(f"`{field}` must be at least 0 and below 1, but is {getattr(self, field)}.")
 
 
-__all__ = ["SIZES", "SLRConfig"]
+__all__ = ["RANGES", "SIZES", "SLRConfig"]

@@ -234,6 +234,19 @@ def default_parts() -> list[dict[str, Any]]:
     ]
 
 
+def input_points(parts: list[dict[str, Any]]) -> tuple[int, ...]:
+    """The Holistic indices (0-542) of the landmarks from which a model's answer and its warnings follow.
+
+    Args:
+        parts: The model's table of parts.
+
+    Returns:
+        The 115 points that a store keeps, where they hold all that the parts need; else all 543.
+    """
+    needed = {LEFT_SHOULDER, RIGHT_SHOULDER, *(point for part in parts for point in part["points"])}
+    return STORED_POINTS if needed <= set(STORED_POINTS) else tuple(range(NUM_LANDMARKS))
+
+
 def validate_parts(parts: Sequence[dict[str, Any]]) -> None:
     """Checks a table of parts.
 
@@ -312,6 +325,7 @@ __all__ = [
     "STORED_POINTS",
     "Landmarks",
     "default_parts",
+    "input_points",
     "mirror_order",
     "validate_parts",
 ]

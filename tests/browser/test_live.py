@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import av
 import psutil
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browsing import PHONE, check_accessibility, write_camera_film
 from playwright.sync_api import Browser, Page, expect
-from serving import Served, serve_space
+from serving import Served
 from texts import TEXTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
@@ -19,29 +18,13 @@ SIGN_TIMEOUT = 120_000
 
 
 @pytest.fixture(scope="module")
-def camera_arguments(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def camera_arguments(
+    camera_arguments: list[str], data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
     """A camera that shows two real clips again and again."""
-    film = tmp_path_factory.mktemp("camera") / "film.mjpeg"
-    with av.open(str(film), "w", format="mjpeg") as output:
-        stream = output.add_stream("mjpeg", rate=30, options={"q": "4"})
-        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuvj420p"
-        for name in ("yo", "hoy"):
-            with av.open(str(data_dir / f"videos/msl150_{name}_001.mp4")) as clip:
-                for frame in clip.decode(video=0):
-                    output.mux(stream.encode(av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"))))
-        output.mux(stream.encode())
-    return [
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={film}",
-    ]
-
-
-@pytest.fixture(scope="module")
-def served(model_dir: Path, landmarker_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The app with its own model, else with random weights."""
-    with serve_space(tmp_path_factory.mktemp("space"), landmarker_path, model_dir) as app:
-        yield app
+    clips = [data_dir / f"videos/msl150_{name}_001.mp4" for name in ("yo", "hoy")]
+    film = write_camera_film(tmp_path_factory.mktemp("camera") / "film.mjpeg", clips, (640, 360))
+    return [*camera_arguments, f"--use-file-for-fake-video-capture={film}"]
 
 
 @pytest.fixture
@@ -50,7 +33,7 @@ def open_tab(browser: Browser, served: Served) -> Iterator[Callable[[str], Page]
     contexts = []
 
     def open_for(locale: str) -> Page:
-        contexts.append(browser.new_context(locale=locale, viewport={"width": 390, "height": 844}))
+        contexts.append(browser.new_context(locale=locale, viewport=PHONE))
         page = contexts[-1].new_page()
         page.goto(served.address)
         page.get_by_role("tab", name=TEXTS[locale[:2]]["live_tab"]).click(timeout=30_000)
@@ -82,12 +65,7 @@ def test_signs_before_the_camera_are_named_and_the_landmarker_is_let_go(
     during = threads(served)
     assert during > before, "a landmarker has threads of its own"
     page.screenshot(path=screenshots / "live.png", full_page=True)
-    serious = [
-        (violation["id"], [node["html"] for node in violation["nodes"]])
-        for violation in Axe().run(page).response["violations"]
-        if violation["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    check_accessibility(page)
 
     camera.get_by_label("capture photo").click()  # stops
     deadline = time.monotonic() + 60

@@ -137,6 +137,25 @@ def test_a_run_that_ends_anywhere_is_completed_by_the_next(
     assert 10 < number < 99
 
 
+def test_a_first_run_that_ends_anywhere_is_completed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_at: Callable[[int], None]
+) -> None:
+    clips = clip_list("ab")
+    for number in range(100):
+        path = tmp_path / str(number)
+        kill_at(number)
+        try:
+            fill(path, clips, "ab")
+        except Killed:
+            monkeypatch.undo()
+        else:
+            break
+        fill(path, clips, "ab")
+        assert list(load_extracted(path)["clip_id"]) == ["a", "b"]
+        assert not list(path.rglob("*.unfinished"))
+    assert 5 < number < 99
+
+
 def test_carried_columns_follow_the_input_without_a_new_extraction(tmp_path: Path) -> None:
     fill(tmp_path / "x", clip_list("ab"), "ab")
     renamed = clip_list("ab", a={"columns": {"gloss": "new"}})

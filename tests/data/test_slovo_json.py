@@ -176,18 +176,27 @@ def test_shards_are_of_bounded_size(
 def test_shards_of_another_conversion_are_not_overwritten(write: WriteJson, tmp_path: Path) -> None:
     source = write(slovo_json(CLIPS))
     convert_slovo_json(source, tmp_path / "shards")
-    with pytest.raises(FileExistsError, match="shards holds shards already"):
+    with pytest.raises(FileExistsError, match="shards holds something already"):
         convert_slovo_json(source, tmp_path / "shards")
-    with pytest.raises(FileExistsError, match=re.escape(f"{source} holds shards already, or is a file")):
+    with pytest.raises(FileExistsError, match=re.escape(f"{source} holds something already, or is a file")):
         convert_slovo_json(source, source)
 
 
 def test_what_a_killed_conversion_has_left_does_not_matter(write: WriteJson, tmp_path: Path) -> None:
-    (tmp_path / "shards").mkdir()
-    (tmp_path / "shards/part-00007.parquet.tmp").write_bytes(b"half")
-    (tmp_path / "shards/notes.txt").touch()
-    convert_slovo_json(write(slovo_json(CLIPS)), tmp_path / "shards")
-    assert sorted(path.name for path in (tmp_path / "shards").iterdir()) == ["notes.txt", "part-00000.parquet"]
+    (tmp_path / ".shards.unfinished").mkdir()
+    (tmp_path / ".shards.unfinished/part-00007.parquet").write_bytes(b"half")
+    source = write(slovo_json(CLIPS))
+    convert_slovo_json(source, tmp_path / "shards")
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == ["part-00000.parquet"]
+    assert set(tmp_path.iterdir()) == {source, tmp_path / "shards"}
+
+
+def test_a_folder_of_something_else_is_left_alone(write: WriteJson, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="notes holds something already"):
+        convert_slovo_json(write(slovo_json(CLIPS)), tmp_path / "notes")
+    assert (tmp_path / "notes/mine.txt").read_text() == "mine"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

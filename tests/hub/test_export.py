@@ -14,7 +14,7 @@ from slr_hf.hub.export import (
     ExportError,
     compare,
     export_model,
-    load_model,
+    load_plain_model,
     made_up_clips,
     open_session,
     quantize_graph,
@@ -57,7 +57,7 @@ def clips(ksl13_clip: Callable[..., Landmarks]) -> dict[str, Landmarks]:
 
 @pytest.mark.integration
 def test_single_clips_are_answered_as_in_pytorch(exported, small_model_dir, clips):
-    model, processor = load_model(small_model_dir)
+    model, processor = load_plain_model(small_model_dir)
     for name, clip in clips.items():
         agreement = compare(exported, model, processor, [clip])
         assert agreement.max_difference < 1e-5, name
@@ -102,7 +102,9 @@ def test_no_trace_of_the_code_is_left_in_the_file(exported):
 def test_eight_bits_are_smaller_and_nearly_the_same(exported, small_model_dir, ksl13_clip):
     quantized = quantize_graph(exported)
     assert quantized.ByteSize() < exported.ByteSize()
-    agreement = compare(quantized, *load_model(small_model_dir), [ksl13_clip(number) for number in range(0, 2470, 50)])
+    agreement = compare(
+        quantized, *load_plain_model(small_model_dir), [ksl13_clip(number) for number in range(0, 2470, 50)]
+    )
     assert agreement.max_difference < 0.05
     facts = {entry.key: entry.value for entry in quantized.metadata_props}
     assert facts["precision"] == "int8"
@@ -187,7 +189,7 @@ def test_files_that_are_no_exported_model_are_refused(exported, tmp_path):
 
 
 def test_half_precision_is_exported_from_the_same_weights(small_model_dir):
-    model, processor = load_model(small_model_dir)
+    model, processor = load_plain_model(small_model_dir)
     graph = export.export_graph(model, processor, "fp16")
     assert model.dtype == torch.float32
     agreement = compare(graph, model, processor, made_up_clips())

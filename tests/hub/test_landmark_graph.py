@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from slr_hf.hub.landmark_graph import LandmarkNormalizer, batch_landmarks, input_points, masked_quantiles, true_indices
+from slr_hf.hub.landmark_graph import LandmarkNormalizer, batch_landmarks, masked_quantiles, true_indices
 from slr_hf.model.landmarks_slr import LEFT_HAND, LIPS, NUM_LANDMARKS, POSE, RIGHT_HAND, STORED_POINTS, Landmarks
 from slr_hf.model.processing_slr import KeypointProcessor
 
@@ -101,12 +101,6 @@ def test_lips_and_whole_layouts_are_the_processor():
     for parts in (None, [lips], [lips, face]):
         processor = KeypointProcessor(parts=parts)
         assert_equal(normalize(processor, [clip]), processor(clip))
-
-
-def test_only_the_points_that_stores_keep_are_asked_for_where_they_do():
-    assert input_points(KeypointProcessor().parts) == STORED_POINTS
-    face = {"name": "face", "points": [1], "patches": [[0]], "mirror": "face"}
-    assert input_points([face]) == tuple(range(NUM_LANDMARKS))
 
 
 def test_true_indices_come_first_and_in_order():

@@ -7,7 +7,7 @@ import pytest
 from hostile_videos import write_song, write_sound, write_video
 
 from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
-from slr_hf.model.landmarks_slr import DETECTED_GROUPS
+from slr_hf.model.landmarks_slr import DETECTED_GROUPS, LEFT_HAND, NOSE
 
 #: Frames, and the shares of them in which MediaPipe finds face, pose, left hand and right hand.
 FOUND = {
@@ -54,6 +54,12 @@ class TestRealClips:
             for points in DETECTED_GROUPS.values():
                 group = missing[:, list(points)]
                 assert (group.all(axis=(1, 2)) | ~group.any(axis=(1, 2))).all()
+
+    def test_only_the_points_that_are_asked_for_are_kept(self, extract, clip_paths, extracted_clips):
+        points = (LEFT_HAND[3], NOSE)
+        kept = extract(clip_paths["ambulancia"], points=points)
+        assert kept.points == points
+        np.testing.assert_array_equal(kept.coordinates, extracted_clips["ambulancia"].take(points))
 
     def test_a_file_an_array_and_frames_one_by_one_give_the_same(self, extract, clip_paths):
         frames = pictures(clip_paths["hoy"], 12, size=10_000)

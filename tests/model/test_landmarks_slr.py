@@ -12,6 +12,7 @@ from slr_hf.model.landmarks_slr import (
     STORED_POINTS,
     Landmarks,
     default_parts,
+    input_points,
     mirror_order,
     validate_parts,
 )
@@ -152,3 +153,9 @@ def test_a_malformed_table_of_parts_is_refused(change, message):
     change(parts)
     with pytest.raises(ValueError, match=message):
         validate_parts(parts)
+
+
+def test_a_model_needs_only_the_points_that_stores_keep_where_they_hold_its_parts():
+    assert input_points(default_parts()) == STORED_POINTS
+    face = {"name": "face", "points": [1], "patches": [[0]], "mirror": "face"}
+    assert input_points([face]) == tuple(range(NUM_LANDMARKS))

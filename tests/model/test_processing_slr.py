@@ -1,5 +1,6 @@
 """The keypoint processor: what each of its steps promises."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -238,6 +239,28 @@ class TestTime:
         averaged = KeypointProcessor(input_size=2).prepare(clip(3))
         whole = KeypointProcessor().prepare(clip(3))["keypoints"]
         np.testing.assert_allclose(averaged["keypoints"][0], (whole[0] + whole[1] / 2) / 1.5, atol=1e-5)
+
+    @pytest.mark.parametrize(("frames", "size"), [(5, 4), (129, 128), (300, 128), (1000, 7), (97, 1)])
+    def test_each_result_is_the_mean_over_its_share_of_the_time(self, frames, size):
+        whole = KeypointProcessor(input_size=frames).prepare(clip(frames))
+        averaged = KeypointProcessor(input_size=size).prepare(clip(frames))
+        edges = np.arange(size + 1) * (frames / size)
+        begin, end = np.maximum(edges[:-1, None], np.arange(frames)), np.minimum(edges[1:, None], np.arange(frames) + 1)
+        share = np.maximum(end - begin, 0) * (size / frames)
+        for name in ("keypoints", "positions"):
+            np.testing.assert_allclose(averaged[name], np.tensordot(share, whole[name], axes=1), rtol=1e-4, atol=1e-4)
+
+    def test_an_hour_takes_memory_for_its_keypoints_a_few_times_and_no_more(self):
+        landmarks = clip(20_000)
+        keypoints = 20_000 * 89 * 3 * 4
+        processor = KeypointProcessor()
+        tracemalloc.start()
+        try:
+            processor.prepare(landmarks)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 3.5 * keypoints
 
     def test_missing_frames_do_not_enter_the_mean(self):
         processor = KeypointProcessor(input_size=4, do_interpolate_gaps=False)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import runpy
 import signal
 import subprocess
@@ -15,8 +14,6 @@ from typing import NamedTuple
 
 import psutil
 import pytest
-
-from slr_hf.data import load_extracted
 
 pytestmark = pytest.mark.integration
 
@@ -86,46 +83,6 @@ def wait_for(number: int, output: Path, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 60
     while len(finished(output)) < number and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_killed_runs_lose_nothing_repeat_nothing_and_leave_nobody_behind(
-    extract: Callable[..., Done], start: Callable[..., subprocess.Popen[str]], table: Path, tmp_path: Path
-) -> None:
-    undisturbed = extract(table, tmp_path / "undisturbed", "--num-proc", "2")
-    assert undisturbed.returncode == 1
-    chance = random.Random(int(os.environ.get("SLR_SEED", "0")))
-    output = tmp_path / "disturbed"
-    for number in (1, 4):
-        process = start(output)
-        wait_for(number, output, process)
-        time.sleep(chance.random() * 0.3)
-        workers = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        process.communicate()
-        kept = finished(output)
-        times = {name: (output / "unfinished" / name).stat().st_mtime_ns for name in kept}
-        assert number <= len(kept) < CLIPS
-        assert not psutil.wait_procs(workers, timeout=20)[1]
-        # A worker gives its clip to the main process, so nothing is added once that is gone.
-        assert finished(output) == kept
-        with pytest.raises(ValueError, match="not finished"):
-            load_extracted(output)
-    process = start(output)
-    wait_for(len(kept) + 1, output, process)
-    assert {
-        name: (output / "unfinished" / name).stat().st_mtime_ns for name in kept & finished(output)
-    }.items() <= times.items()
-    stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 1, stderr
-    assert f"{CLIPS + 1} clips: {len(kept)} are done" in stderr
-    assert stdout == undisturbed.stdout == f"clips   {CLIPS}\nfailed  1\n"
-    assert contents(output) == contents(tmp_path / "undisturbed")
-    assert list(load_extracted(output)["clip_id"]) == [str(index) for index in range(CLIPS)]
-    assert list(load_extracted(output)["gloss"]) == [f"g{index}" for index in range(CLIPS)]
 
 
 def test_ctrl_c_stops_at_once_without_a_traceback(

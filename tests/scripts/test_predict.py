@@ -120,7 +120,7 @@ def test_a_missing_model_is_named_in_one_line(predict: Callable[..., Done], data
     done = predict(data_dir / CLIP, "--model", tmp_path / "nothing")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert f"predict.py: cannot load the model {tmp_path / 'nothing'}: there is no such folder" in done.stderr
+    assert f"predict.py: There is no folder {tmp_path / 'nothing'}, and as a name on the Hub: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,16 +1,13 @@
 """scripts/train.py as its user meets it: arguments, files and an exit code."""
 
 import json
-import os
 import runpy
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 
 
@@ -174,35 +171,3 @@ def test_a_tracker_that_is_not_installed_is_named_with_what_to_install(
     done = train("--dataset", tmp_path / "a.npz", "--recipe", "ksl13", "--report-to", "tensorboard")
     assert done.returncode == 2
     assert "pip install 'slr_hf[tracking]'" in done.stderr
-
-
-@pytest.mark.integration
-def test_a_killed_training_goes_on_and_ends_with_the_weights_of_an_undisturbed_one(
-    repository: Path, few_clips: Path, quick: list[str], tmp_path: Path
-) -> None:
-    # All that has a state of its own: augmentations, dropout, repeated clips, early stopping, averaged weights.
-    random = ["epochs=3", "repeats=4", "average_decay=0.9", "config.hidden_dropout=0.2", "config.layer_drop=0.2"]
-    random += ["group_by_length=true"]
-
-    def start(folder: str) -> subprocess.Popen[str]:
-        command = [sys.executable, repository / "scripts/train.py", "--dataset", few_clips, "--recipe", "ksl13"]
-        command += ["--output", tmp_path / folder, "--held-out-session", "2", *quick, "--set", *random]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-    def weights(folder: str) -> dict[str, bytes]:
-        return {path.parts[-3]: path.read_bytes() for path in (tmp_path / folder).glob("*/best/model.safetensors")}
-
-    with start("whole") as whole:
-        whole.communicate(timeout=120)
-    kills, moments = 0, np.random.default_rng(int(os.environ.get("SLR_SEED", "0")))
-    while kills < 3:
-        with start("killed") as process:
-            # Some moment after the first epoch that this process measured.
-            if any("eval_loss" in line for line in process.stderr):
-                time.sleep(moments.uniform(0, 3))
-                process.kill()
-            kills += 1
-    with start("killed") as process:
-        process.communicate(timeout=120)
-    assert weights("whole").keys() == {"it", "ft1", "ft2"}
-    assert weights("killed") == weights("whole")

@@ -1,7 +1,6 @@
 """What the Space's page shows and offers, without a browser."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ def test_every_language_has_every_text() -> None:
 
 def test_every_warning_of_the_pipeline_has_a_text() -> None:
     assert WARNINGS.keys() <= TEXTS["en"].keys()
-
-
-def test_the_space_installs_what_the_package_needs_for_recognition(repository: Path) -> None:
-    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    requirements = (repository / "space/requirements.txt").read_text().splitlines()
-    assert {line for line in requirements if not line.startswith("--")} <= set(project["dependencies"])
 
 
 def test_the_page_imports_nothing_of_the_package(repository: Path) -> None:

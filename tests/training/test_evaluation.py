@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 
 from slr_hf.data import hold_out, load_landmark_arrays, prepare_dataset, split, to_landmarks
 from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.loading_slr import load_model
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.evaluation import (
     Evaluation,
     evaluate,
-    load_model,
     match_labels,
     model_glosses,
     read_training_clips,

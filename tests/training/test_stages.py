@@ -121,19 +121,24 @@ def test_an_interrupted_stage_goes_on_and_ends_with_the_same_weights(
     assert not (tmp_path / "interrupted/best").exists()
     assert len(list((tmp_path / "interrupted").glob("checkpoint-*"))) == 1
     # A checkpoint that was cut off while it was written is no place to go on from.
-    (tmp_path / "interrupted/checkpoint-99").mkdir()
+    for number, state in ((98, ""), (99, '{"epoch": 2')):
+        (tmp_path / f"interrupted/checkpoint-{number}").mkdir()
+        (tmp_path / f"interrupted/checkpoint-{number}/trainer_state.json").write_text(state)
 
     torch.manual_seed(123)
     resumed = train(splits, random, tmp_path / "interrupted")
     for name, weight in expected.items():
         assert torch.equal(resumed[name], weight), name
+    assert not list((tmp_path / "interrupted").glob("checkpoint-*"))
 
 
 def test_a_finished_stage_is_not_repeated(splits: DatasetDict, short: Recipe, tmp_path: Path) -> None:
     first = run_stage(splits, short, tmp_path, KeypointProcessor(), device="cpu")
     written = (tmp_path / "best/model.safetensors").stat().st_mtime_ns
+    (tmp_path / "checkpoint-7").mkdir()  # a run was killed while it tidied up
     assert run_stage(splits, short, tmp_path, KeypointProcessor(), device="cpu") == first
     assert (tmp_path / "best/model.safetensors").stat().st_mtime_ns == written
+    assert not (tmp_path / "checkpoint-7").exists()
 
 
 def test_another_recipe_or_other_clips_do_not_go_into_the_same_folder(

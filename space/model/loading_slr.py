@@ -1,0 +1,105 @@
+"""Loading a saved model, whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+
+from .configuration_slr import SLRConfig
+from .modeling_slr import SLRForSignClassification
+from .processing_slr import KeypointProcessor
+
+_CONFIG, _PROCESSOR, _WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
+
+#: Endings of files that Python may unpickle, which runs code that nobody has read.
+PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
+
+
+class ModelError(ValueError):
+    """A saved model cannot be used. The message names its folder, and says what was found."""
+
+
+def load_model(name: str | os.PathLike[str], **options: Any) -> tuple[SLRForSignClassification, KeypointProcessor]:
+    """Loads a saved model and the processor beside it, and makes sure that nothing is missing.
+
+    Args:
+        name: Folder, such as `best` of a finished stage, or Hub id; a `Path` is always a folder. Weights are read from
+            safetensors alone.
+        **options: Arguments of `PreTrainedModel.from_pretrained`, such as fields of the configuration.
+
+    Raises:
+        ModelError: If there is no such model, a file is damaged or of another architecture, weights are missing, left
+            over, not finite or of another size than the configuration says, or held as pickles.
+    """
+    folder = Path(name)
+    if isinstance(name, Path) or folder.exists():
+        _check_files(folder)
+    try:
+        _check_config(SLRConfig.get_config_dict(name)[0], name)
+        loaded: Any = SLRForSignClassification.from_pretrained(
+            name, output_loading_info=True, ignore_mismatched_sizes=True, use_safetensors=True, **options
+        )
+        processor = KeypointProcessor.from_pretrained(name)
+    except OSError as error:
+        if folder.exists():
+            raise ModelError(f"The model in {name} cannot be read: {_first_line(error)}") from error
+        raise ModelError(f"There is no folder {name}, and as a name on the Hub: {_first_line(error)}") from error
+    # What is wrong in a JSON file, transformers finds by running into it.
+    except (SafetensorError, StrictDataclassError, AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"The model in {name} cannot be loaded: {error.__cause__ or error}") from error
+    model, report = loaded
+    unfit = sorted(
+        {*report["missing_keys"], *report["unexpected_keys"], *(key for key, *_ in report["mismatched_keys"])}
+    )
+    if unfit:
+        raise ModelError(
+            f"The weights in {name} do not fit its {_CONFIG}: {len(unfit)} such as {unfit[0]}. One of the two files is "
+            "another model's."
+        )
+    broken = [key for key, weight in model.named_parameters() if not weight.isfinite().all()]
+    if broken:
+        raise ModelError(f"The weights in {name} are not finite: {len(broken)} such as {broken[0]}. Train again.")
+    return model, processor
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _check_files(folder: Path) -> None:
+    for name in (_CONFIG, _PROCESSOR):
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"There is no model in {folder}: it has no {name}. Pass the folder of a saved model.")
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"{path} is damaged: it is no JSON in UTF-8 ({error}).") from error
+        if not isinstance(content, dict):
+            raise ModelError(f"{path} is damaged: it holds a {type(content).__name__}, expected an object.")
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+    if pickles:
+        raise ModelError(
+            f"The weights in {folder} are held as a pickle, {pickles[0]}, which can run any code where it is loaded. "
+            f"Ask for {_WEIGHTS}, or save the model again with save_pretrained."
+        )
+    raise ModelError(f"There is no model in {folder}: it has no {_WEIGHTS}. Pass the folder of a saved model.")
+
+
+def _check_config(config: dict[str, Any], name: str | os.PathLike[str]) -> None:
+    found = config.get("model_type")
+    if found != SLRConfig.model_type:
+        raise ModelError(
+            f"The model in {name} is of another architecture: its {_CONFIG} names the model type {found!r}, expected "
+            f"{SLRConfig.model_type!r}."
+        )
+
+
+__all__ = ["PICKLES", "ModelError", "load_model"]

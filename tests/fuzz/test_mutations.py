@@ -1,0 +1,109 @@
+"""Thousands of damaged files: each is read or refused in bounded time and memory, and nothing else happens.
+
+Here a hundred of each kind are tried; `make soak-fuzz`, or SLR_MUTATIONS=10000, tries more. What fails is named by its
+number and kept in outputs/fuzz.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from fuzz import checks
+from fuzz.mutations import mutate, mutate_members
+from fuzz.workers import Check, Trial, try_mutations
+from hostile_videos import noise, write_video
+
+from slr_hf.data.landmark_arrays import LandmarkArrays
+from slr_hf.model.extraction_slr import VideoError
+
+logger = logging.getLogger(__name__)
+
+MUTATIONS = int(os.environ.get("SLR_MUTATIONS", "100"))
+
+#: Clips of the arrays and shards that are mutated.
+CLIPS = 4
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 if MUTATIONS <= 1000 else 0)]
+
+
+def read_clips(data_dir: Path) -> LandmarkArrays:
+    arrays = LandmarkArrays.read(data_dir / "asl11.npz")
+    return arrays.select(np.arange(len(arrays.label)) < CLIPS)
+
+
+def mp4(data_dir: Path, folder: Path) -> bytes:
+    """A clip of SLOVO, as a phone has recorded it."""
+    return (data_dir / "slovo" / "no7a7812b1-ae64-4402-9ebc-5b947edbd021.mp4").read_bytes()
+
+
+def webm(data_dir: Path, folder: Path) -> bytes:
+    return write_video(folder / "clip.webm", noise(10), codec="libvpx-vp9").read_bytes()
+
+
+def mpegts(data_dir: Path, folder: Path) -> bytes:
+    return write_video(folder / "clip.ts", noise(10), codec="libx264").read_bytes()
+
+
+def npz(data_dir: Path, folder: Path) -> bytes:
+    clips = vars(read_clips(data_dir))
+    np.savez_compressed(folder / "set.npz", **{name: array for name, array in clips.items() if name != "source"})
+    return (folder / "set.npz").read_bytes()
+
+
+def shard(data_dir: Path, folder: Path) -> bytes:
+    clips = read_clips(data_dir)
+    lengths = np.diff(clips.offsets)
+    columns = {
+        "clip_id": pa.array(clips.clip_id.tolist()),
+        "landmarks": pa.array([clip.reshape(-1) for clip in np.split(clips.landmarks, clips.offsets[1:-1])]),
+        "points": pa.array([clips.points.astype(np.int16)] * CLIPS),
+        "fps": pa.array([30.0] * CLIPS, pa.float32()),
+        "width": pa.array([640] * CLIPS, pa.int32()),
+        "height": pa.array([480] * CLIPS, pa.int32()),
+        "num_frames": pa.array(lengths, pa.int32()),
+    }
+    parquet.write_table(pa.table(columns), folder / "part.parquet")
+    return (folder / "part.parquet").read_bytes()
+
+
+def table(data_dir: Path, folder: Path) -> bytes:
+    rows = [f'{name},"videos/{name}.mp4",{begin},{begin + 30},Привет' for begin, name in enumerate("abcdef")]
+    return "\n".join(["clip_id,path,begin,end,gloss", *rows]).encode()
+
+
+#: Of each kind: the file, what is done with it, and the errors that may come of it.
+KINDS: dict[str, tuple[Callable[[Path, Path], bytes], Callable[[bytes, int], bytes], Check, tuple[type[Exception]]]] = {
+    "mp4": (mp4, mutate, checks.decode_video, (VideoError,)),
+    "webm": (webm, mutate, checks.decode_video, (VideoError,)),
+    "mpegts": (mpegts, mutate, checks.decode_video, (VideoError,)),
+    "npz": (npz, mutate, checks.load_arrays, (ValueError,)),
+    "npz with right checksums": (npz, mutate_members, checks.load_arrays, (ValueError,)),
+    "parquet": (shard, mutate, checks.load_parquet, (ValueError,)),
+    "csv": (table, mutate, checks.read_table, (ValueError,)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mutated_files_are_read_or_refused(kind: str, data_dir: Path, repository: Path, tmp_path: Path) -> None:
+    make, change, check, expected = KINDS[kind]
+    original = make(data_dir, tmp_path)
+    tried = try_mutations(Trial(check, change, original, expected), range(MUTATIONS), tmp_path)
+    logger.info(
+        "%s: %s, faults %d, dead %d, at most %d MiB",
+        kind,
+        dict(tried.outcomes),
+        len(tried.faults),
+        tried.dead,
+        tried.memory / 2**20,
+    )
+    kept = repository / "outputs" / "fuzz"
+    for number in tried.faults:
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / f"{kind}-{number}").write_bytes(change(original, number))
+    assert not tried.faults, f"The mutated files are kept in {kept}."
+    assert tried.outcomes["refused"] > 0
