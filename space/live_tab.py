@@ -93,7 +93,7 @@ def build_live_tab(sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any
         The components whose texts change with the language: which text each shows, and where.
     """
     texts = texts_of("en")
-    known = gr.State(None)
+    known = gr.State(None, time_to_live=limits.LIVE_SECONDS)  # what was signed is not kept for longer
     intro = gr.Markdown(texts["live_intro"])
     with gr.Row(elem_id="live"):
         with gr.Column(min_width=300, elem_id="live-stage"):
