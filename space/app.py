@@ -145,7 +145,9 @@ def build_demo(recognizer: Any, glosses: list[str]) -> gr.Blocks:
     examples = sorted(str(path) for path in (FOLDER / "examples").glob("*.mp4"))
     files = VisitorFiles(get_upload_folder())
 
-    with gr.Blocks(title="Sign language recognition", delete_cache=limits.DELETE_CACHE) as demo:
+    with gr.Blocks(
+        title="Sign language recognition", delete_cache=limits.DELETE_CACHE, analytics_enabled=False
+    ) as demo:
         outcome = gr.State(None)
         with gr.Row(elem_id="header"):
             title = gr.Markdown(texts["title"])
