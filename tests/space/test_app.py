@@ -31,4 +31,4 @@ def test_the_page_imports_nothing_of_the_package(repository: Path) -> None:
 
 def test_the_page_reports_nothing_to_the_makers_of_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
-    assert app.build_demo(None, ["yes", "no"]).analytics_enabled is False
+    assert app.build_demo(None, ["yes", "no"], app.VisitorFiles(".")).analytics_enabled is False
