@@ -18,10 +18,10 @@ from slr_hf.model.modeling_slr import SLRForSignClassification
 #: What the code of a saved model may import, besides its own files: the standard library's parts that it uses ...
 STANDARD = {
     *("collections", "concurrent", "contextlib", "dataclasses", "functools", "hashlib", "http", "itertools", "logging"),
-    *("math", "os", "pathlib", "shutil", "tempfile", "typing", "urllib", "zipfile"),
+    *("json", "math", "os", "pathlib", "shutil", "tempfile", "types", "typing", "urllib", "zipfile"),
 }
 #: ... what is there wherever transformers is ...
-INSTALLED = {"huggingface_hub", "numpy", "torch", "transformers"}
+INSTALLED = {"huggingface_hub", "numpy", "safetensors", "torch", "transformers"}
 #: ... and what only videos need, in a `try` each.
 OPTIONAL = {"av", "cv2", "mediapipe"}
 

@@ -46,7 +46,7 @@ def load_model(name: str | os.PathLike[str], **options: Any) -> tuple[SLRForSign
     except OSError as error:
         if folder.exists():
             raise ModelError(f"The model in {name} cannot be read: {_first_line(error)}") from error
-        raise ModelError(f"There is no folder {name}, and as a name on the Hub: {_first_line(error)}") from error
+        raise ModelError(f"There is no folder {name}, and as a name on the Hub: {_with_cause(error)}") from error
     # What is wrong in a JSON file, transformers finds by running into it.
     except (SafetensorError, StrictDataclassError, AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ModelError):
@@ -67,8 +67,17 @@ def load_model(name: str | os.PathLike[str], **options: Any) -> tuple[SLRForSign
     return model, processor
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+def _with_cause(error: Exception) -> str:
+    """What an error says, and what the first one said that led to it: of a download that stalls, only that one does."""
+    cause: BaseException = error
+    while (earlier := cause.__cause__ or cause.__context__) is not None:
+        cause = earlier
+    said, first = _first_line(error), _first_line(cause)
+    return said if first in said else f"{said} ({first})"
 
 
 def _check_files(folder: Path) -> None:

@@ -84,8 +84,8 @@ def test_the_download_of_a_model_ends_and_the_next_one_is_whole(
     assert done.stdout == "2 2\n"
     assert "Traceback" not in done.stderr
     stalled, read = [line for line in done.stderr.splitlines() if line.startswith("predict.py: ")]
-    assert stalled.startswith("predict.py: cannot load the model user/name: ")
-    assert "timed out" in done.stderr
+    assert stalled.startswith("predict.py: There is no folder user/name, and as a name on the Hub: ")
+    assert "timed out" in stalled
     # The second time it is the video that is missing.
     assert read.startswith(f"predict.py: cannot answer {tmp_path / 'none.mp4'}: ")
     (cached,) = (tmp_path / "home/hub").glob("**/snapshots/*/model.safetensors")

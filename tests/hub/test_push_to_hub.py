@@ -138,7 +138,8 @@ def test_a_training_pushes_what_loads_as_a_pipeline_after_every_epoch(pushed: Hu
 
 def test_a_training_can_push_what_to_resume_from_too(pushed: Hub) -> None:
     repository = pushed.repositories["model", "user/resumable"]
-    assert repository.messages[:2] == ["Training in progress, epoch 1", "Training in progress, epoch 1, checkpoint"]
+    # Two threads push them, in any order.
+    assert set(repository.messages) >= {"Training in progress, epoch 1", "Training in progress, epoch 1, checkpoint"}
     inside = {name.removeprefix("last-checkpoint/") for name in repository.files if name.startswith("last-checkpoint/")}
     assert inside >= {*WEIGHTS, *CODE, "optimizer.pt", "scheduler.pt", "trainer_state.json"}
     assert "training_args.bin" not in inside
