@@ -20,13 +20,13 @@ def check_accessibility(page: Page) -> None:
     assert not serious, "\n".join(serious)
 
 
-def empty_room(path: Path, seconds: int = 1, brightness: int = 128) -> Path:
+def empty_room(path: Path, seconds: int = 1, brightness: int = 128, codec: str = "libx264") -> Path:
     """Writes a grey video with nobody in it."""
     import av
     import numpy as np
 
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
+        stream = container.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         frame = av.VideoFrame.from_ndarray(np.full((240, 320, 3), brightness, np.uint8), format="rgb24")
         for _ in range(10 * seconds):

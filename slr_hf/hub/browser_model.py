@@ -7,14 +7,14 @@ a second time.
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from slr_hf.hub.export import FILES, export_model, open_session
 from slr_hf.model.drawing_slr import COLOURS
 from slr_hf.model.landmarker_slr import resolve_landmarker, unfinished
-from slr_hf.model.landmarks_slr import DETECTED_GROUPS, NOSE, POSE_WRISTS, SKELETON_EDGES, Landmarks
+from slr_hf.model.landmarks_slr import DETECTED_GROUPS, NOSE, POSE_WRISTS, SKELETON_EDGES
 
 #: The exported graph, what the page has to know of it, and the landmark models.
 MODEL_FILE, FACTS_FILE, LANDMARKER_FILE = FILES["fp32"], "model.json", "holistic_landmarker.task"
@@ -49,15 +49,12 @@ def describe(metadata: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def export_for_browser(
-    folder: str | Path, output: str | Path, clips: Sequence[Landmarks] | None = None
-) -> dict[str, Any]:
+def export_for_browser(folder: str | Path, output: str | Path) -> dict[str, Any]:
     """Writes the files that the page loads, each whole or not at all.
 
     Args:
         folder: The folder of a saved model.
         output: The folder to write to; of the page, its folder `model`.
-        clips: Real clips to check the exported graph on; made up ones by default.
 
     Returns:
         What `export_model` returns, and `output_mb`: the size of all files.
@@ -69,7 +66,7 @@ def export_for_browser(
         LandmarkerError: If the landmark models are missing or unusable.
     """
     landmarker = resolve_landmarker()
-    report = export_model(folder, output, clips=clips)
+    report = export_model(folder, output)
     files = [Path(output) / name for name in (MODEL_FILE, FACTS_FILE, LANDMARKER_FILE)]
     facts = describe(open_session(files[0]).get_modelmeta().custom_metadata_map)
     with unfinished(files[1]) as path:

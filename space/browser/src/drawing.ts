@@ -28,8 +28,8 @@ export function followVideo(
   canvas.height = landmarks.height;
   const draw = (time: number): void => {
     if (video.src !== src) return;
-    const later = landmarks.times.findIndex((other) => other > time + 0.001);
-    drawSkeleton(canvas, landmarks.frames.at(Math.max(later - 1, later === -1 ? -1 : 0))!, skeleton);
+    const begun = landmarks.times.filter((other) => other <= time + 0.001).length;
+    drawSkeleton(canvas, landmarks.frames[Math.max(begun - 1, 0)]!, skeleton);
     video.requestVideoFrameCallback((_, { mediaTime }) => draw(mediaTime));
   };
   draw(video.currentTime);

@@ -2,6 +2,7 @@
 
 import { HolisticLandmarker } from "@mediapipe/tasks-vision";
 import { ALL_FORMATS, BlobSource, CanvasSink, Input, type InputVideoTrack } from "mediabunny";
+import { fetchFile } from "./files";
 import { coordinatesOf, type Facts, type Landmarks } from "./landmarks";
 import { Problem } from "./problems";
 
@@ -11,6 +12,9 @@ export const LARGEST_MEGAPIXELS = 9;
 
 /** Pixels of the shorter side of the frames that the landmarker sees; larger ones are scaled down. */
 const FRAME_SIZE = 640;
+
+/** Confidence below which a detection does not count. */
+const MIN_CONFIDENCE = 0.5;
 
 /** What MediaPipe computes with. */
 export type Delegate = "GPU" | "CPU";
@@ -32,21 +36,20 @@ export class HolisticExtractor {
   /**
    * Loads the landmark models.
    *
-   * @param models The bundle of landmark models.
+   * @param folder What scripts/export_browser.py has written.
    * @param wasm The folder of MediaPipe's WebAssembly.
    * @param groups The layout of landmarks.
    * @param delegates What to compute with, in order of preference.
    * @throws Problem If the bundle is missing.
    */
   static async open(
-    models: URL,
+    folder: URL,
     wasm: URL,
     groups: Facts["groups"],
     delegates: Delegate[] = hasGraphics() ? ["GPU", "CPU"] : ["CPU"],
   ): Promise<HolisticExtractor> {
-    const response = await fetch(models);
-    if (!response.ok) throw new Problem("no_model", `${response.url}: ${response.status} ${response.statusText}`);
-    return new HolisticExtractor(new Uint8Array(await response.arrayBuffer()), wasm, groups, delegates);
+    const models = await (await fetchFile(folder, "holistic_landmarker.task")).arrayBuffer();
+    return new HolisticExtractor(new Uint8Array(models), wasm, groups, delegates);
   }
 
   /**
@@ -98,11 +101,11 @@ export class HolisticExtractor {
           {
             baseOptions: { modelAssetBuffer: this.models, delegate },
             runningMode: "VIDEO",
-            minFaceDetectionConfidence: 0.5,
-            minFacePresenceConfidence: 0.5,
-            minPoseDetectionConfidence: 0.5,
-            minPosePresenceConfidence: 0.5,
-            minHandLandmarksConfidence: 0.5,
+            minFaceDetectionConfidence: MIN_CONFIDENCE,
+            minFacePresenceConfidence: MIN_CONFIDENCE,
+            minPoseDetectionConfidence: MIN_CONFIDENCE,
+            minPosePresenceConfidence: MIN_CONFIDENCE,
+            minHandLandmarksConfidence: MIN_CONFIDENCE,
           },
         );
       } catch (error) {

@@ -51,6 +51,13 @@ export function isDetected(frame: Float32Array, points: number[]): boolean {
   return points.every((point) => !Number.isNaN(frame[3 * point]));
 }
 
+/** Frames with a hand, and the share of all frames, below which an answer may be poor. */
+const FEWEST_FRAMES = 5;
+const FEWEST_SHARE = 0.5;
+
+/** Share of the frames in which something is out of view before it is told. */
+const OUT_OF_VIEW = 0.25;
+
 /** Tells in how large a share of the frames one of `points` lies beyond the left, right or upper border. */
 function shareOutside(landmarks: Landmarks, points: number[]): number {
   const outside = landmarks.frames.filter((frame) =>
@@ -77,10 +84,10 @@ export function findWarnings(landmarks: Landmarks, facts: Facts): Warning[] {
   const hands = count(true);
   const warnings: Warning[] = [];
   if (hands === 0) warnings.push("no_hands");
-  else if (hands < 0.5 * landmarks.frames.length) warnings.push("hands_rarely_seen");
-  if (hands > 0 && hands < 5) warnings.push("too_short");
+  else if (hands < FEWEST_SHARE * landmarks.frames.length) warnings.push("hands_rarely_seen");
+  if (hands > 0 && hands < FEWEST_FRAMES) warnings.push("too_short");
   if (count(false) === 0) warnings.push("no_body");
-  if (shareOutside(landmarks, facts.head) > 0.25) warnings.push("head_out_of_view");
-  if (shareOutside(landmarks, facts.wrists) > 0.25) warnings.push("hands_out_of_view");
+  if (shareOutside(landmarks, facts.head) > OUT_OF_VIEW) warnings.push("head_out_of_view");
+  if (shareOutside(landmarks, facts.wrists) > OUT_OF_VIEW) warnings.push("hands_out_of_view");
   return warnings;
 }

@@ -1,6 +1,7 @@
 // The exported model, run by onnxruntime-web: landmarks in, probabilities out.
 
 import * as ort from "onnxruntime-web/wasm";
+import { fetchFile } from "./files";
 import type { Facts, Landmarks } from "./landmarks";
 import { Problem } from "./problems";
 
@@ -28,8 +29,8 @@ export class SignModel {
     ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", wasm) };
     // More threads need a page that is isolated from others, by headers that static hosts do not send.
     ort.env.wasm.numThreads = 1;
+    const [facts, graph] = await Promise.all([fetchFile(folder, "model.json"), fetchFile(folder, "model.onnx")]);
     try {
-      const [facts, graph] = await Promise.all([fetchFile(folder, "model.json"), fetchFile(folder, "model.onnx")]);
       const session = await ort.InferenceSession.create(await graph.arrayBuffer(), { executionProviders: ["wasm"] });
       return new SignModel(session, (await facts.json()) as Facts);
     } catch (error) {
@@ -64,10 +65,4 @@ export class SignModel {
       confidence: (confidence!.data as Float32Array)[0]!,
     };
   }
-}
-
-async function fetchFile(folder: URL, name: string): Promise<Response> {
-  const response = await fetch(new URL(name, folder));
-  if (!response.ok) throw new Error(`${response.url}: ${response.status} ${response.statusText}`);
-  return response;
 }

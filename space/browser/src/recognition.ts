@@ -30,8 +30,7 @@ export class Recognizer {
   static async open(base: URL, delegates?: Delegate[]): Promise<Recognizer> {
     const [models, wasm] = [new URL("model/", base), new URL("wasm/", base)];
     const model = await SignModel.open(models, wasm);
-    const bundle = new URL("holistic_landmarker.task", models);
-    return new Recognizer(model, await HolisticExtractor.open(bundle, wasm, model.facts.groups, delegates));
+    return new Recognizer(model, await HolisticExtractor.open(models, wasm, model.facts.groups, delegates));
   }
 
   /** Finds the landmarks of a video; see `HolisticExtractor.extract`. */
