@@ -35,13 +35,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 pytest_plugins = [
     "fixtures_arrays",
-    "fixtures_documents",
     "fixtures_export",
     "fixtures_extraction",
     "fixtures_hub",
     "fixtures_slovo",
     "fixtures_space",
     "fixtures_training",
+    "fixtures_documents",  # last, since it imports fixtures_slovo
 ]
 
 

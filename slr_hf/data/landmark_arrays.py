@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import ClassLabel, Dataset, Features, List, Value, concatenate_datasets
 
-from slr_hf.model.landmarks_slr import NUM_LANDMARKS, Landmarks
+from slr_hf.model.landmarks_slr import LARGEST_COORDINATE, NUM_LANDMARKS, Landmarks
 
 #: Size in pixels of the cameras that landmark arrays were recorded with; the files do not store it.
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480
@@ -104,13 +104,12 @@ class LandmarkArrays:
         lengths = np.diff(offsets)
         if clips and lengths.min() < 1:
             raise ValueError(f"Clip '{self.clip_id[lengths.argmin()]}' has no frames: `offsets` must rise.")
-        with np.errstate(over="ignore"):
-            infinite = np.isinf(landmarks.astype(np.float16, copy=False)).any(axis=(1, 2))
-        if infinite.any():
-            clip = self.clip_id[np.searchsorted(offsets, infinite.argmax(), side="right") - 1]
+        too_large = (np.abs(landmarks) > LARGEST_COORDINATE).any(axis=(1, 2))
+        if too_large.any():
+            clip = self.clip_id[np.searchsorted(offsets, too_large.argmax(), side="right") - 1]
             raise ValueError(
-                f"Clip '{clip}' has infinite landmarks, or some over 65,504. They are fractions of the frame's size; "
-                "mark points that were not detected with NaN."
+                f"Clip '{clip}' has infinite landmarks, or some over {LARGEST_COORDINATE:,}. They are fractions of the "
+                "frame's size; mark points that were not detected with NaN."
             )
 
     def select(self, kept: np.ndarray) -> "LandmarkArrays":

@@ -98,6 +98,10 @@ def _columns(stored: tuple[int, ...], points: tuple[int, ...]) -> np.ndarray:
     return np.array([place.get(point, -1) for point in points], np.intp)
 
 
+#: The largest number that half precision holds, in which landmarks are stored.
+LARGEST_COORDINATE = 65504
+
+
 @dataclass(frozen=True)
 class Landmarks:
     """The landmarks of one clip.
@@ -112,7 +116,7 @@ class Landmarks:
 
     Raises:
         ValueError: If the shape is not `(frames, points, 3)`, `points` does not fit it or names an index twice or out
-            of range, a coordinate is infinite, or fps, width or height is not positive.
+            of range, a coordinate is infinite or over `LARGEST_COORDINATE`, or fps, width or height is not positive.
     """
 
     coordinates: np.ndarray
@@ -135,8 +139,11 @@ class Landmarks:
             )
         if len(set(points)) != len(points) or not all(0 <= point < NUM_LANDMARKS for point in points):
             raise ValueError(f"`points` must be distinct Holistic indices from 0 to {NUM_LANDMARKS - 1}.")
-        if np.isinf(coordinates).any():
-            raise ValueError("Landmarks contain infinite values. Mark points that were not detected with NaN.")
+        if (np.abs(coordinates) > LARGEST_COORDINATE).any():
+            raise ValueError(
+                f"Landmarks contain infinite values, or some over {LARGEST_COORDINATE:,}. They are fractions of the "
+                "frame's size; mark points that were not detected with NaN."
+            )
         if self.fps is not None and not self.fps > 0:
             raise ValueError(f"`fps` must be positive, but is {self.fps}. Pass None where it is unknown.")
         if not (self.width > 0 and self.height > 0):
@@ -312,6 +319,7 @@ def mirror_order(parts: Sequence[dict[str, Any]]) -> tuple[list[int], list[int]]
 __all__ = [
     "DETECTED_GROUPS",
     "FACE",
+    "LARGEST_COORDINATE",
     "LEFT_HAND",
     "LEFT_SHOULDER",
     "LIPS",

@@ -25,6 +25,9 @@ from fixtures_hub import USER, Hub
 
 KILLS = int(os.environ.get("SLR_KILLS", "1"))
 
+#: One thread each: on a busy machine, more wait for one another.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + 120 * KILLS)]
 
 logger = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class Command:
 
     line: Callable[[Path], list[Any]]
     result: Callable[[Path], Files]
-    environment: Callable[[Path], dict[str, str]] = lambda folder: dict(os.environ)
+    environment: Callable[[Path], dict[str, str]] = lambda folder: ENVIRONMENT
     check: Callable[[Path], None] = lambda folder: None
     progress: Callable[[subprocess.Popen[bytes], Path], float] = lambda process, folder: processor_time(process)
     code: int = 0
@@ -115,7 +118,7 @@ def extract(clip_paths: dict[str, Path], landmarker_path: Path, tmp_path: Path) 
     return Command(
         lambda folder: ["scripts/extract.py", table, folder, "--num-proc", "2"],
         result,
-        environment=lambda folder: {**os.environ, "SLR_LANDMARKER": str(landmarker_path)},
+        environment=lambda folder: {**ENVIRONMENT, "SLR_LANDMARKER": str(landmarker_path)},
         check=check,
         code=1,
     )

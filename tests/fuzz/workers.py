@@ -1,5 +1,6 @@
 """Processes that try mutations, with limits of time and memory, so that what dies is one mutation and not the test."""
 
+import logging
 import multiprocessing
 import resource
 import signal
@@ -8,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 #: Seconds that a mutation may take, and bytes that it may take beside what the process has when it begins.
 SECONDS, MEMORY = 30, 2 * 2**30
@@ -80,6 +83,8 @@ def try_mutations(trial: Trial, numbers: range, folder: Path, seconds: float = S
                 else:
                     tried.outcomes[outcome] += 1
                 begin += 1
+                if begin % 1000 == 0:
+                    logger.info("%d mutations: %s, %d faults", begin, dict(tried.outcomes), len(tried.faults))
         except EOFError:
             worker.join()
             tried.dead += 1

@@ -27,3 +27,8 @@ def test_the_page_imports_nothing_of_the_package(repository: Path) -> None:
     """On a Space there is no slr_hf: what the page needs comes with the model."""
     for path in (repository / "space").glob("*.py"):
         assert not re.search(r"^\s*(from|import) slr_hf", path.read_text(encoding="utf-8"), re.MULTILINE), path
+
+
+def test_the_page_reports_nothing_to_the_makers_of_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    assert app.build_demo(None, ["yes", "no"], app.VisitorFiles(".")).analytics_enabled is False
