@@ -56,7 +56,7 @@ def test_what_was_not_detected_is_left_out() -> None:
 
 
 def test_landmarks_far_outside_do_no_harm() -> None:
-    far = Landmarks(np.full((1, 543, 3), 1e30, np.float32), width=WIDTH, height=HEIGHT)
+    far = Landmarks(np.full((1, 543, 3), 6e4, np.float32), width=WIDTH, height=HEIGHT)
     np.testing.assert_array_equal(draw_skeleton(picture(), far, 0), picture())
 
 
