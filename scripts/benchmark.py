@@ -4,7 +4,7 @@ Times are medians of repeated runs. Machines differ and are noisy: a time of the
 matrix products of as many floating point operations, measured in turn with it.
 
     python scripts/benchmark.py forward batches processor
-    python scripts/benchmark.py training --size base --batch-size 32 --steps 10
+    python scripts/benchmark.py training processes --size base --batch-size 32 --steps 10
     python scripts/benchmark.py video --video clip.mp4
     python scripts/benchmark.py live --signs ksl13.npz --session 2 --idle asl33.npz
     python scripts/benchmark.py slovo --annotations slovo/annotations.csv --material ksl13.npz --output outputs/slovo
@@ -12,8 +12,11 @@ matrix products of as many floating point operations, measured in turn with it.
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +29,15 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__)
     parser.add_argument("what", nargs="+", choices=MEASUREMENTS, help="what to measure")
     parser.add_argument("--size", choices=SIZES, nargs="+", default=["tiny", "base"], help="sizes of the model")
-    parser.add_argument("--frames", type=int, default=50, help="frames of a clip (default: 50)")
-    parser.add_argument("--batch-size", type=int, default=1, help="clips in a batch (default: 1; training: 32 or more)")
+    parser.add_argument("--frames", type=int, nargs="+", default=[50], help="frames of a clip (default: 50)")
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        nargs="+",
+        default=[1],
+        help="clips in a batch (default: 1; of the others but forward, the first one, at least 32)",
+    )
+    parser.add_argument("--compile", action="store_true", help="forward: compile the model first")
     parser.add_argument("--clips", type=int, default=512, help="batches, live: clips (default: 512)")
     parser.add_argument("--num-labels", type=int, default=1001, help="glosses (default: 1001)")
     parser.add_argument("--runs", type=int, default=20, help="measured runs (default: 20)")
@@ -73,28 +83,42 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 def _forward(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     from slr_hf.benchmarks.forward import benchmark_forward
 
-    for size in options.size:
-        yield benchmark_forward(size, options.frames, options.batch_size, options.num_labels, options.runs)
+    for size, frames, batch_size in product(options.size, options.frames, options.batch_size):
+        yield benchmark_forward(size, frames, batch_size, options.num_labels, options.runs, options.compile)
 
 
 def _batches(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     from slr_hf.benchmarks.forward import benchmark_batches
 
     for size in options.size:
-        yield benchmark_batches(size, options.clips, max(options.batch_size, 32), options.num_labels, options.runs)
+        yield benchmark_batches(size, options.clips, max(options.batch_size[0], 32), options.num_labels, options.runs)
 
 
 def _training(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     from slr_hf.benchmarks.training import benchmark_training
 
     for size in options.size:
-        yield benchmark_training(size, max(options.batch_size, 32), options.steps, options.num_labels, options.device)
+        yield benchmark_training(
+            size, max(options.batch_size[0], 32), options.steps, options.num_labels, options.device
+        )
+
+
+def _processes(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    """Trains in one process and in two, of one thread each, so that two cores are shared fairly."""
+    for size, count in product(options.size, (1, 2)):
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+        command += [__file__, "training", "--size", size, "--device", "cpu", "--threads", "1"]
+        for option in ("batch_size", "steps", "num_labels"):
+            value = getattr(options, option)
+            command += [f"--{option.replace('_', '-')}", str(value[0] if isinstance(value, list) else value)]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        yield from json.loads(answer.stdout)["results"]
 
 
 def _processor(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     from slr_hf.benchmarks.processing import benchmark_processor
 
-    yield benchmark_processor(options.frames, max(options.batch_size, 32), options.runs)
+    yield benchmark_processor(options.frames[0], max(options.batch_size[0], 32), options.runs)
 
 
 def _start(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
@@ -143,6 +167,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]
     "forward": _forward,
     "batches": _batches,
     "training": _training,
+    "processes": _processes,
     "processor": _processor,
     "start": _start,
     "video": _video,
@@ -165,6 +190,8 @@ def measure(options: argparse.Namespace) -> int:
         for result in MEASUREMENTS[what](options):
             print(json.dumps(result), file=sys.stderr, flush=True)
             results.append(result)
+    if os.environ.get("RANK", "0") != "0":
+        return 0  # of several processes, the first one tells
     print(json.dumps({"machine": machine(), "results": results}, indent=2))
     return 0
 

@@ -13,7 +13,37 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 _UNFINISHED, _REPLACED = ".unfinished", ".replaced"
+
+
+#: What is in the message of a RuntimeError where torch cannot write.
+_TORCH = ("inline_container", "PytorchStreamWriter")
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Has every failure to write be an OSError that names the path.
+
+    Python names no file where a disk is full, and safetensors and torch raise other errors then.
+
+    Args:
+        path: The file or folder that is written.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
+    except (SafetensorError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(name in str(error) for name in _TORCH):
+            raise
+        raise OSError(f"{path} could not be written: is the disk full, or read-only? ({error})") from error
 
 
 @contextmanager
@@ -33,9 +63,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = _beside(path, _UNFINISHED)
     try:
-        yield unfinished
-        _sync(unfinished)
-        unfinished.replace(path)
+        with writing(path):
+            yield unfinished
+            _sync(unfinished)
+            unfinished.replace(path)
     except BaseException:
         # A folder that cannot be written to holds nothing to delete; the error that says so goes on.
         with suppress(OSError):
@@ -63,14 +94,15 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     unfinished = _beside(path, _UNFINISHED)
     _settle(path)
     try:
-        unfinished.mkdir(parents=True)
-        yield unfinished
-        for file in unfinished.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        if path.is_dir():
-            path.rename(_beside(path, _REPLACED))
-        unfinished.rename(path)
+        with writing(path):
+            unfinished.mkdir(parents=True)
+            yield unfinished
+            for file in unfinished.rglob("*"):
+                if file.is_file():
+                    _sync(file)
+            if path.is_dir():
+                path.rename(_beside(path, _REPLACED))
+            unfinished.rename(path)
     finally:
         _settle(path)
 
@@ -111,4 +143,4 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-__all__ = ["remove_unfinished", "whole_file", "whole_folder", "write_json", "write_text"]
+__all__ = ["remove_unfinished", "whole_file", "whole_folder", "write_json", "write_text", "writing"]

@@ -23,12 +23,14 @@ class View:
         signs: The last signs that have ended, the newest first; each a `Segment`, its times in seconds from the start.
         under_way: The gloss of the sign that seems under way, if any.
         skeleton: What was found in the picture, as an SVG image.
+        pictures: How many pictures were seen.
         problem: The key of the text that says why the picture was not looked at; empty where it was.
     """
 
     signs: tuple[Any, ...] = ()
     under_way: str | None = None
     skeleton: str = ""
+    pictures: int = 0
     problem: str = ""
 
 
@@ -47,6 +49,7 @@ class LiveSession:
         self._tracker: Any = None
         self._stream: Any = None
         self._time = -1.0  # of the last picture, in seconds from the beginning
+        self._pictures = 0
         self._signs: deque[Any] = deque(maxlen=limits.LIVE_SIGNS)
         self._lock = threading.Lock()  # pictures come in threads of their own
 
@@ -70,8 +73,9 @@ class LiveSession:
             self._time = max(self._time + _LEAST_STEP, now - self.begin)
             coordinates = self._tracker(picture, self._time)
             self._signs.extendleft(self._stream.add(coordinates, self._time))
+            self._pictures += 1
             skeleton = self._recognizer.draw_svg(coordinates, width, height)
-            return View(tuple(self._signs), self._stream.under_way, skeleton)
+            return View(tuple(self._signs), self._stream.under_way, skeleton, self._pictures)
 
     def close(self) -> None:
         """Lets the landmarker go; closing again does nothing."""

@@ -36,6 +36,12 @@ def show_now(view: View | None, language: str) -> str:
     return f'<p class="now"><span>{html.escape(texts["live_now"])}</span> {html.escape(gloss)}</p>'
 
 
+def show_skeleton(view: View) -> str:
+    """What was found in the last picture. Its class changes from each to the next, so the page sees how old it is."""
+    turn = "odd" if view.pictures % 2 else "even"
+    return f'<div class="{turn}">{view.skeleton}</div>' if view.skeleton else ""
+
+
 def show_signs(view: View | None, language: str) -> str:
     """The signs that have ended, the newest first, each with its time and confidence."""
     texts = texts_of(language)
@@ -71,7 +77,7 @@ def answer_camera(sessions: LiveSessions) -> Callable[..., tuple[Any, ...]]:
         except Refused as refused:
             view = View(signs=known.signs if known else (), problem=str(refused))
         signs = gr.skip() if known is not None and known.signs == view.signs else show_signs(view, language)
-        return view, view.skeleton, show_now(view, language), signs
+        return view, show_skeleton(view), show_now(view, language), signs
 
     return handle
 
@@ -87,7 +93,7 @@ def build_live_tab(sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any
         The components whose texts change with the language: which text each shows, and where.
     """
     texts = texts_of("en")
-    known = gr.State(None)
+    known = gr.State(None, time_to_live=limits.LIVE_SECONDS)  # what was signed is not kept for longer
     intro = gr.Markdown(texts["live_intro"])
     with gr.Row(elem_id="live"):
         with gr.Column(min_width=300, elem_id="live-stage"):

@@ -39,6 +39,7 @@ pytest_plugins = [
     "fixtures_extraction",
     "fixtures_hub",
     "fixtures_slovo",
+    "fixtures_space",
     "fixtures_training",
     "fixtures_documents",  # last, since it imports fixtures_slovo
 ]

@@ -100,7 +100,8 @@ def reader(
             (root.parent / "shared/data").symlink_to(data)
             for name in LINKED:
                 (root / name).symlink_to(repository / name)
-            shutil.copytree(repository / "space", root / "space", ignore=shutil.ignore_patterns("__pycache__"))
+            ignored = shutil.ignore_patterns("__pycache__", "browser")
+            shutil.copytree(repository / "space", root / "space", ignore=ignored)
             for name in ("my_signs", "slovo"):
                 shutil.copytree(data / name, root / name)
             os.link(data / "slovo_mediapipe.json", root / "slovo_mediapipe.json")

@@ -25,9 +25,10 @@ import pytest
 #: The token of the only user, and the user's name.
 TOKEN, USER = "hf_of_the_user", "user"
 
-#: Instead of a status: reads half of the request and closes the connection, or does all that is asked and then closes
-#: it without an answer.
-CUT, SILENT = "cut", "silent"
+#: Instead of a status: reads half of the request and closes the connection; does all that is asked and then closes it
+#: without an answer; sends half of the answer and then nothing, with the connection open.
+CUT, SILENT, STALLED = "cut", "silent", "stalled"
+Failure = int | Literal["cut", "silent", "stalled"]
 
 #: What a client asks for; `Hub.fail` takes these.
 STEPS = {
@@ -134,7 +135,8 @@ class Hub:
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.storage: dict[str, bytes] = {}
         self.asked: Counter[str] = Counter()
-        self._failures: dict[str, tuple[int | Literal["cut", "silent"], int]] = {}
+        self._failures: dict[str, tuple[Failure, int]] = {}
+        self.closed = threading.Event()
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Handler", (_Handler,), {"hub": self}))
         self._server.daemon_threads = True
@@ -144,6 +146,7 @@ class Hub:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
+        self.closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -155,7 +158,7 @@ class Hub:
         kept |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "NO_PROXY": "127.0.0.1,localhost"}
         return kept if token is None else {**kept, "HF_TOKEN": token}
 
-    def fail(self, step: str, answer: int | Literal["cut", "silent"], times: int = 1_000) -> None:
+    def fail(self, step: str, answer: Failure, times: int = 1_000) -> None:
         """Answers a step with an error status or a broken connection, the next `times` times."""
         assert step in STEPS
         self._failures[step] = answer, times
@@ -376,7 +379,7 @@ class _Handler(BaseHTTPRequestHandler):
         if failure == SILENT:
             return self._hang_up()
         if isinstance(answer, tuple) and len(answer) == 3:
-            return self._send(*answer)
+            return self._send(*answer, stalled=failure == STALLED)
         status, value = answer if isinstance(answer, tuple) else (200, answer)
         return self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
@@ -401,14 +404,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+    def _send(self, status: int, content: bytes, headers: dict[str, str], stalled: bool = False) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content)
+            self.wfile.write(content[: len(content) // 2] if stalled else content)
+            self.wfile.flush()
+            if stalled:
+                self.hub.closed.wait(60)
 
 
 @pytest.fixture

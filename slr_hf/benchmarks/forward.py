@@ -1,5 +1,6 @@
 """How long the model takes to classify clips."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,12 +44,29 @@ def count_flops(model: SLRForSignClassification, keypoints: torch.Tensor) -> dic
     return {"total": counter.get_total_flops(), **found}
 
 
-def benchmark_forward(size: str, frames: int, batch_size: int, num_labels: int, runs: int) -> dict[str, Any]:
-    """Times the classification of a batch of clips of one length."""
+def benchmark_forward(
+    size: str, frames: int, batch_size: int, num_labels: int, runs: int, compiled: bool = False
+) -> dict[str, Any]:
+    """Times the classification of a batch of clips of one length.
+
+    Args:
+        size: Size of the model.
+        frames: Frames of each clip.
+        batch_size: Clips of the batch.
+        num_labels: Glosses.
+        runs: Measured runs.
+        compiled: Whether to compile the model first (`torch.compile`), which needs a C++ compiler.
+    """
     model = make_model(size, num_labels)
     keypoints = torch.randn(batch_size, frames, model.config.num_points, model.config.num_channels)
     flops = count_flops(model, keypoints)
+    compiling = 0.0
     with torch.inference_mode():
+        if compiled:
+            model.compile()
+            start = time.perf_counter()
+            model(keypoints)
+            compiling = time.perf_counter() - start
         reference = matrix_products(flops["total"])
         ours, theirs = measure(runs, lambda: model(keypoints), reference)
     return {
@@ -58,6 +76,8 @@ def benchmark_forward(size: str, frames: int, batch_size: int, num_labels: int, 
         "frames": frames,
         "batch_size": batch_size,
         "num_labels": num_labels,
+        "compiled": compiled,
+        "first_call_s": round(compiling, 1),
         "gflops": {block: round(number / 1e9, 4) for block, number in flops.items()},
         "median_ms": median_ms(ours),
         "fastest_ms": round(min(ours) * 1e3, 3),

@@ -1,5 +1,6 @@
 """How many clips a second the whole training loop takes in, and what of it the data path costs."""
 
+import os
 import tempfile
 import time
 from dataclasses import replace
@@ -8,17 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 
 from slr_hf.benchmarks.forward import real_lengths
 from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
-from slr_hf.training.recipes import get_recipes
+from slr_hf.training.recipes import Recipe, get_recipes
 from slr_hf.training.trainer import SignTrainer, training_arguments
 
 #: Steps that are not measured: kernels are chosen and compiled, memory grows.
 _WARM_UP = 5
+
+
+class _ResidentTrainer(SignTrainer):
+    """Has all batches on the device before it starts: what the loop takes without its data path."""
+
+    def get_train_dataloader(self) -> Any:
+        return list(super().get_train_dataloader())
 
 
 class _Watch(TrainerCallback):
@@ -30,7 +38,7 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.global_step == _WARM_UP or state.global_step == state.max_steps:
-            if torch.cuda.is_available() and self.device != "cpu":
+            if self.device == "cuda":
                 torch.cuda.synchronize()
             self.times[state.global_step] = time.perf_counter()
 
@@ -53,9 +61,11 @@ def benchmark_training(
 ) -> dict[str, Any]:
     """Trains some steps of the stage `it` by a recipe: loader, augmentations, MixUp, losses and optimizer included.
 
+    Then the same steps again with all batches on the device, to tell how long it waits for the data path.
+
     Args:
         size: Size of the model.
-        batch_size: Clips of a step.
+        batch_size: Clips of a step, of each process.
         steps: Measured steps.
         num_labels: Glosses.
         device: "cpu", or "auto" for an accelerator where there is one.
@@ -64,20 +74,19 @@ def benchmark_training(
     total = steps + _WARM_UP
     stage = replace(get_recipes(recipe, ("it",))["it"], size=size, batch_size=batch_size, epochs=1, average_decay=0.0)
     processor = KeypointProcessor()
-    dataset = made_up_clips(processor, total * batch_size, num_labels)
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    dataset = made_up_clips(processor, total * batch_size * processes, num_labels)
     model = SLRForSignClassification(SLRConfig.from_size(size, num_labels=num_labels, **stage.config))
     with tempfile.TemporaryDirectory() as folder:
         arguments = training_arguments(stage, folder, validate=False, device=device)
         arguments = replace(arguments, save_strategy="no", disable_tqdm=True)
-        trainer = SignTrainer(model, stage, processor, arguments, train_dataset=dataset)
-        watch = _Watch(device)
-        trainer.add_callback(watch)
-        trainer.train()
+        trainer, step = _train(SignTrainer, model, stage, processor, arguments, dataset)
         start = time.perf_counter()
         for _ in trainer.get_train_dataloader():
             pass
         loading = (time.perf_counter() - start) / total
-    step = (watch.times[total] - watch.times[_WARM_UP]) / steps
+        _, resident_step = _train(_ResidentTrainer, model, stage, processor, arguments, dataset)
+    clips = batch_size * arguments.world_size
     return {
         "what": "training",
         "size": size,
@@ -85,12 +94,33 @@ def benchmark_training(
         "batch_size": batch_size,
         "num_labels": num_labels,
         "device": str(arguments.device),
+        "processes": arguments.world_size,
         "bf16": arguments.bf16,
         "step_ms": round(step * 1e3, 2),
-        "clips_per_second": round(float(batch_size / step), 1),
+        "clips_per_second": round(float(clips / step), 1),
         "data_path_ms": round(loading * 1e3, 2),
-        "data_path_clips_per_second": round(batch_size / loading, 1),
+        "data_path_clips_per_second": round(clips / loading, 1),
+        "step_without_data_path_ms": round(resident_step * 1e3, 2),
+        # The share of the time in which the device has work, if it always has with its batches at hand.
+        "busy": round(resident_step / step, 3),
     }
+
+
+def _train(
+    trainer_class: type[SignTrainer],
+    model: SLRForSignClassification,
+    stage: Recipe,
+    processor: KeypointProcessor,
+    arguments: TrainingArguments,
+    dataset: Dataset,
+) -> tuple[SignTrainer, float]:
+    """Trains for an epoch; returns the trainer, and the seconds of a step after the first ones."""
+    trainer = trainer_class(model, stage, processor, arguments, train_dataset=dataset)
+    watch = _Watch(arguments.device.type)
+    trainer.add_callback(watch)
+    trainer.train()
+    last = max(watch.times)
+    return trainer, (watch.times[last] - watch.times[_WARM_UP]) / (last - _WARM_UP)
 
 
 __all__ = ["benchmark_training", "made_up_clips"]

@@ -3,6 +3,7 @@
 A new process imports this file, so nothing heavy is imported here.
 """
 
+import errno
 import logging
 import math
 import multiprocessing
@@ -62,6 +63,7 @@ def extract_clip(clip: Clip, extractor: HolisticExtractor) -> Outcome:
     Raises:
         LandmarkerError: If the landmark models are missing or unusable.
         ImportError: If MediaPipe or PyAV is not installed.
+        MemoryError: If there is too little memory. The process should end then: what it holds may not become free.
     """
     with _collected_warnings() as warnings:
         try:
@@ -71,8 +73,19 @@ def extract_clip(clip: Clip, extractor: HolisticExtractor) -> Outcome:
         except LandmarkerError:
             raise
         except (ValueError, RuntimeError, OSError, MemoryError) as error:
+            if _lacks_memory(error):
+                raise MemoryError(f"There is too little memory for {clip.clip_id}.") from error
             reason = first_line(error)
             return Outcome(reason=reason, warnings=tuple(warnings))
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or what it comes from, says that memory, or a thread that needs some, cannot be had."""
+    while error is not None:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) in (errno.ENOMEM, errno.EAGAIN):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _find_landmarks(clip: Clip, extractor: HolisticExtractor) -> Landmarks:
@@ -235,13 +248,15 @@ def _end_with_parent() -> None:
 
 
 def _extract_in_time(clip: Clip, extractor: HolisticExtractor, time_limit: float | None) -> Outcome:
-    """Does `extract_clip`; the process ends if that takes too long, even in a decoder that hangs."""
-    if time_limit is None:
-        return extract_clip(clip, extractor)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, time_limit)
+    """Does `extract_clip`; the process ends if that takes too long, even in a decoder, or more memory than there is."""
+    if time_limit is not None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, time_limit)
     try:
         return extract_clip(clip, extractor)
+    except MemoryError:
+        # Another process takes this one's place, and the next clip has all the memory again.
+        os._exit(1)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

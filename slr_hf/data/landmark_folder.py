@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 from slr_hf.commands import first_line
 from slr_hf.data.clip_lists import MADE_COLUMNS, Clip, ClipList, clip_key
 from slr_hf.model.landmarks_slr import Landmarks
-from slr_hf.whole_files import remove_unfinished, whole_file, write_json, write_text
+from slr_hf.whole_files import remove_unfinished, whole_file, write_json, write_text, writing
 
 MANIFEST, FAILED, UNFINISHED = "extraction.json", "failed.jsonl", "unfinished"
 
@@ -236,7 +236,8 @@ class LandmarkFolder:
 
     def add_failure(self, failure: Failure) -> None:
         """Records that a clip failed."""
-        with (self.path / FAILED).open("a", encoding="utf-8") as file:
+        path = self.path / FAILED
+        with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(_line(failure))
 
     def finish(self, clips: ClipList) -> int:

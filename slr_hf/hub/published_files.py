@@ -19,6 +19,9 @@ RepositoryType = Literal["model", "space"]
 #: The folder of a Space where it keeps a model of its own.
 SPACE_MODEL = "model"
 
+#: The folder beside it with the page that needs no server: a Space of its own.
+_STATIC_PAGE = "browser"
+
 _CARD = "README.md"
 _INDEX = "model.safetensors.index.json"
 
@@ -125,7 +128,7 @@ def collect_space(folder: str | Path, repository: str, model: Publication) -> Pu
         raise FileNotFoundError(f"{folder} is no Space: it has no {', '.join(missing)}.")
     card = RepoCard.load(folder / _CARD)
     card.data["models"] = [model.repository]
-    page = [file for file in _collect(folder, {_CARD: str(card).encode()}) if file.path.split("/")[0] != SPACE_MODEL]
+    page = _collect(folder, {_CARD: str(card).encode()}, left_out=(SPACE_MODEL, _STATIC_PAGE))
     copies = [PublishedFile(f"{SPACE_MODEL}/{file.path}", file.content) for file in model.files]
     return Publication(repository, "space", tuple(sorted([*page, *copies], key=lambda file: file.path)))
 
@@ -178,12 +181,13 @@ def _read_object(path: Path) -> dict:
     return content
 
 
-def _collect(folder: Path, rewritten: dict[str, bytes]) -> tuple[PublishedFile, ...]:
-    """Lists the files of a folder, some of them with another content; hidden files and caches are left out."""
+def _collect(folder: Path, rewritten: dict[str, bytes], left_out: tuple[str, ...] = ()) -> tuple[PublishedFile, ...]:
+    """Lists the files of a folder, some with another content, without hidden files, caches and folders `left_out`."""
     files = []
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if not path.is_file() or any(part.startswith(".") or part == "__pycache__" for part in parts):
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+        if hidden or parts[0] in left_out or not path.is_file():
             continue
         if _is_pickle(path):
             raise ValueError(

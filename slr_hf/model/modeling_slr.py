@@ -158,6 +158,11 @@ class SLRPreTrainedModel(PreTrainedModel):
         "attentions": OutputRecorder(Attention, index=1, layer_name="transformer"),
     }
 
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Loads a saved model as `PreTrainedModel` does, but from safetensors alone: a pickle could run any code."""
+        return super().from_pretrained(*args, **{**kwargs, "use_safetensors": True})
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Conv1d):

@@ -21,7 +21,7 @@ from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes.recipe import STAGES, Recipe
 from slr_hf.training.trainer import METRICS, SignTrainer, training_arguments
-from slr_hf.whole_files import whole_folder, write_json
+from slr_hf.whole_files import whole_folder, write_json, writing
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,8 @@ def run_stage(
         # Not `evaluate`, which early stopping listens to.
         measured = trainer.predict(sort_by_length(dataset), metric_key_prefix=name).metrics or {}
         metrics[name] = {metric: measured[f"{name}_{metric}"] for metric in METRICS}
-    trainer.save_state()
+    with writing(folder):
+        trainer.save_state()
     if trainer.is_world_process_zero():
         records = {
             "recipe.json": recipe.to_dict(),

@@ -8,6 +8,8 @@ def test_the_whole_loop_is_timed_and_the_data_path_beside_it() -> None:
     assert result["clips_per_second"] > 0
     # Loading alone cannot take longer than loading, augmenting and training.
     assert 0 < result["data_path_ms"] < result["step_ms"]
+    assert 0 < result["busy"] < 2
+    assert result["processes"] == 1
 
 
 def test_made_up_clips_go_the_way_of_real_ones() -> None:

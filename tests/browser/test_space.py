@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 import urllib.error
 import urllib.request
@@ -11,26 +10,17 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browsing import DESKTOP, PHONE, check_accessibility, empty_room
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from serving import Served, serve_space
+from playwright.sync_api import Browser, Locator, Page, expect
+from serving import Served
 from texts import TEXTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
 #: Landmarks of a clip take seconds on two cores.
 ANSWER_TIMEOUT = 120_000
-
-
-@pytest.fixture(scope="module")
-def served(model_dir: Path, landmarker_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The app with its own model, else with random weights."""
-    with serve_space(tmp_path_factory.mktemp("space"), landmarker_path, model_dir) as app:
-        yield app
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +33,6 @@ def uploads(served: Served) -> Path:
 def space(served: Served) -> str:
     """The address of the app."""
     return served.address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=executable,
-            args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -80,14 +55,6 @@ def open_page(browser: Browser, space: str) -> Iterator[Callable[..., Page]]:
     assert not [address for address in addresses if not address.startswith((space, "data:", "blob:"))]
 
 
-@pytest.fixture(scope="module")
-def screenshots(repository: Path) -> Path:
-    """The folder where pictures of the page are left to look at."""
-    folder = repository / "outputs/screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def upload(page: Page, video: Path, language: str) -> None:
     page.set_input_files("input[type=file]", video)
     # The player takes the place of the upload area when the upload is done.
@@ -101,17 +68,6 @@ def rows(page: Page) -> Locator:
 
 def message(page: Page, role: Literal["status", "alert"] = "status") -> Locator:
     return page.locator("#answer").get_by_role(role)
-
-
-def check_accessibility(page: Page) -> None:
-    """Has axe-core look for what keeps people from using the page."""
-    found = Axe().run(page).response["violations"]
-    serious = [
-        f"{violation['id']}: {violation['help']} {[node['target'] for node in violation['nodes']]}"
-        for violation in found
-        if violation["impact"] in ("serious", "critical")
-    ]
-    assert not serious, "\n".join(serious)
 
 
 def test_a_clip_is_answered_with_five_glosses_in_either_language(
@@ -291,18 +247,3 @@ def test_language_models_find_a_documented_tool(space: str) -> None:
 
 def videos(uploads: Path) -> list[Path]:
     return sorted(uploads.rglob("*.mp4"))
-
-
-def empty_room(path: Path, seconds: int = 1, brightness: int = 128) -> Path:
-    """Writes a grey video with nobody in it."""
-    import av
-    import numpy as np
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        frame = av.VideoFrame.from_ndarray(np.full((240, 320, 3), brightness, np.uint8), format="rgb24")
-        for _ in range(10 * seconds):
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path

@@ -25,6 +25,9 @@ from fixtures_hub import USER, Hub
 
 KILLS = int(os.environ.get("SLR_KILLS", "1"))
 
+#: One thread each: on a busy machine, more wait for one another.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + 120 * KILLS)]
 
 logger = logging.getLogger(__name__)
@@ -41,13 +44,15 @@ class Command:
         result: What is finished there, by name.
         environment: The variables for a folder.
         check: Raises where something is amiss after a kill, apart from what `result` names.
+        progress: How far a process is with a folder, in any unit.
         code: The exit code of a run that nothing disturbs.
     """
 
     line: Callable[[Path], list[Any]]
     result: Callable[[Path], Files]
-    environment: Callable[[Path], dict[str, str]] = lambda folder: dict(os.environ)
+    environment: Callable[[Path], dict[str, str]] = lambda folder: ENVIRONMENT
     check: Callable[[Path], None] = lambda folder: None
+    progress: Callable[[subprocess.Popen[bytes], Path], float] = lambda process, folder: processor_time(process)
     code: int = 0
 
     def start(self, folder: Path, root: Path) -> subprocess.Popen[bytes]:
@@ -59,12 +64,21 @@ class Command:
             )
 
     def finish(self, folder: Path, root: Path) -> tuple[Files, float]:
-        """Runs the command undisturbed; returns its result, and the processor time that it took."""
+        """Runs the command undisturbed; returns its result, and its progress at the end."""
         process = self.start(folder, root)
-        seconds = wait(process)
+        end = self.wait(process, folder)
         assert process.returncode == self.code, folder.with_suffix(".log").read_text()
         assert not list(folder.rglob("*.unfinished"))
-        return self.result(folder), seconds
+        return self.result(folder), end
+
+    def wait(self, process: subprocess.Popen[bytes], folder: Path, limit: float = math.inf) -> float:
+        """Waits until a process ends or is so far; returns how far it was."""
+        start = self.progress(process, folder)
+        reached = 0.0
+        while process.poll() is None and reached < limit:
+            time.sleep(0.01)
+            reached = max(reached, self.progress(process, folder) - start)
+        return reached
 
 
 def files_of(folder: Path, pattern: str = "*") -> Files:
@@ -104,7 +118,7 @@ def extract(clip_paths: dict[str, Path], landmarker_path: Path, tmp_path: Path) 
     return Command(
         lambda folder: ["scripts/extract.py", table, folder, "--num-proc", "2"],
         result,
-        environment=lambda folder: {**os.environ, "SLR_LANDMARKER": str(landmarker_path)},
+        environment=lambda folder: {**ENVIRONMENT, "SLR_LANDMARKER": str(landmarker_path)},
         check=check,
         code=1,
     )
@@ -137,22 +151,21 @@ def publish(repository: Path, tmp_path: Path) -> Command:
         }
 
     names = ["--repo-id", f"{USER}/name", "--space-id", f"{USER}/space"]
-    return Command(lambda folder: ["scripts/publish.py", "--model", model, *names], result, environment)
+    return Command(
+        lambda folder: ["scripts/publish.py", "--model", model, *names],
+        result,
+        environment,
+        progress=lambda process, folder: hubs[folder].asked.total(),
+    )
 
 
-def wait(process: subprocess.Popen[bytes], limit: float = math.inf) -> float:
-    """Waits until a process ends, or has taken some seconds of processor time together with those it has started.
-
-    Processor time, because a clock would run on while the machine does something else.
-    """
-    seconds = 0.0
-    while process.poll() is None and seconds < limit:
-        time.sleep(0.01)
-        with suppress(psutil.NoSuchProcess):
-            main = psutil.Process(process.pid)
-            times = [one.cpu_times() for one in (main, *main.children(recursive=True))]
-            seconds = sum(spent.user + spent.system for spent in times)
-    return seconds
+def processor_time(process: subprocess.Popen[bytes]) -> float:
+    """Seconds of a process and those it has started; a clock would run on while the machine does something else."""
+    with suppress(psutil.NoSuchProcess):
+        main = psutil.Process(process.pid)
+        times = [one.cpu_times() for one in (main, *main.children(recursive=True))]
+        return sum(spent.user + spent.system for spent in times)
+    return 0.0
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -176,21 +189,22 @@ def test_a_killed_command_is_completed_by_the_next_and_nothing_half_written_is_t
 ) -> None:
     command: Command = request.getfixturevalue(name)
     chance = random.Random(f"{name} {os.environ.get('SLR_SEED', '0')}")
-    expected, seconds = command.finish(tmp_path / "undisturbed", repository)
+    expected, end = command.finish(tmp_path / "undisturbed", repository)
     assert expected
     killed, folder, folders = 0, tmp_path / "killed-0", 1
     while killed < KILLS:
         process = command.start(folder, repository)
-        # The first part of a run is imports.
-        taken = wait(process, chance.uniform(0.4, 1) * seconds)
-        if process.returncode is None:
+        # The first part of a run is imports. The last step may take a while.
+        reached = command.wait(process, folder, chance.uniform(0.3, 1) * end)
+        time.sleep(chance.uniform(0, 0.2))
+        if process.poll() is None:
             kill(process)
         command.check(folder)
         if process.returncode == -signal.SIGKILL:
             killed += 1
             result = command.result(folder)
             assert is_part(result, expected)
-            logger.info("%s: killed after %.1f s, %d files were finished", name, taken, len(result))
+            logger.info("%s: killed at %.2f of %.2f, %d files were finished", name, reached, end, len(result))
         else:
             # What is left of the work was done before the kill: another one begins.
             assert process.returncode == command.code, folder.with_suffix(".log").read_text()

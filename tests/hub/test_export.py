@@ -22,6 +22,7 @@ from slr_hf.hub.export import (
 from slr_hf.hub.landmark_graph import batch_landmarks
 from slr_hf.hub.onnx_pipeline import OnnxSignRecognitionPipeline
 from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks
+from slr_hf.model.loading_slr import ModelError
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
 onnx = pytest.importorskip("onnx")
@@ -140,7 +141,7 @@ def test_a_wrong_export_is_not_written(exported, small_model_dir, tmp_path, monk
 def test_a_folder_without_a_model_is_refused(small_model_dir, tmp_path, name):
     for file in {"config.json", "preprocessor_config.json"} - {name}:
         (tmp_path / file).write_bytes((small_model_dir / file).read_bytes())
-    with pytest.raises(FileNotFoundError, match=f"has no {name}"):
+    with pytest.raises(ModelError, match=f"has no {name}"):
         export_model(tmp_path, tmp_path / "output")
 
 

@@ -37,6 +37,14 @@ def test_every_sign_is_in_the_stream_once_with_idle_moments_around_it() -> None:
         assert round((part.end - part.begin) * 30) == 20 + int(part.gloss[1:])
 
 
+def test_signs_can_follow_each_other_without_an_idle_moment() -> None:
+    signing = join_clips([("a", clip(20)), ("b", clip(25))], [clip(12)], idle_seconds=(0, 0))
+    first, second = signing.signs
+    assert first.begin == 0
+    assert second.begin - first.end == pytest.approx(0.2)  # the movement that joins them
+    assert second.end == pytest.approx(signing.landmarks.num_frames / 30)
+
+
 def test_all_are_brought_to_one_place_and_scale() -> None:
     signing = join_clips([("near", clip(20, 0.4, 0.3)), ("far", clip(20, 0.7, 0.1))], [clip(12, 0.2, 0.2)])
     shoulders = signing.landmarks.take((LEFT_SHOULDER, RIGHT_SHOULDER))
@@ -81,3 +89,16 @@ def test_a_stream_is_measured_with_the_real_recogniser(model_dir: Path) -> None:
     assert found["signs"] == found["told"] == 2
     assert found["boundary_f1"] == 1
     assert found["latency"]["median"] < 0.5
+    assert found["frames_a_second"] == 30
+
+
+def test_a_slow_camera_finds_the_same_places(model_dir: Path) -> None:
+    recognize = SignRecognitionPipeline.from_pretrained(model_dir, device="cpu")
+    signing = join_clips([("a", clip(30)), ("b", clip(30))], [clip(30, hand=False)])
+    found = measure_stream(recognize, signing, every=4, confidence=0.0)
+    assert found["frames_a_second"] == 7.5
+    assert found["boundary_f1"] == 1
+    assert found["latency"]["percentile_95"] <= 0.5
+    assert found["looks_a_second"] > 0
+    with pytest.raises(ValueError, match="every"):
+        measure_stream(recognize, signing, every=0)

@@ -1,20 +1,13 @@
 """The Space's app, asked by programs."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hostile_videos import write_video
 from programs import Program
-from serving import Served, serve_space
+from serving import Served
 
 from slr_hf.model.extraction_slr import read_frames
-
-
-@pytest.fixture(scope="module")
-def served(model_dir: Path, landmarker_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serve_space(tmp_path_factory.mktemp("space"), landmarker_path, model_dir) as app:
-        yield app
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """What the Space's page shows and offers, without a browser."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,12 @@ def test_every_warning_of_the_pipeline_has_a_text() -> None:
     assert WARNINGS.keys() <= TEXTS["en"].keys()
 
 
-def test_the_space_installs_what_the_package_needs_for_recognition(repository: Path) -> None:
-    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    requirements = (repository / "space/requirements.txt").read_text().splitlines()
-    assert {line for line in requirements if not line.startswith("--")} <= set(project["dependencies"])
-
-
 def test_the_page_imports_nothing_of_the_package(repository: Path) -> None:
     """On a Space there is no slr_hf: what the page needs comes with the model."""
     for path in (repository / "space").glob("*.py"):
         assert not re.search(r"^\s*(from|import) slr_hf", path.read_text(encoding="utf-8"), re.MULTILINE), path
+
+
+def test_the_page_reports_nothing_to_the_makers_of_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    assert app.build_demo(None, ["yes", "no"], app.VisitorFiles(".")).analytics_enabled is False

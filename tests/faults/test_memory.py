@@ -1,0 +1,68 @@
+"""A clip that needs more memory than there is fails alone, by name."""
+
+import multiprocessing
+import resource
+import threading
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from slr_hf.data import load_extracted
+from slr_hf.data.extraction import extract_clips
+
+pytestmark = pytest.mark.integration
+
+#: What the process may take beyond the most that it took for a small clip. A frame of the large one has 50 MB, and its
+#: decoder keeps several.
+MORE = 100 * 2**20
+
+
+def write_large_video(path: Path) -> None:
+    """Writes some frames of 8K."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 7680, 4320, "yuv420p"
+        picture = np.full((stream.height * 3 // 2, stream.width), 128, np.uint8)
+        for _ in range(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "yuv420p")))
+        container.mux(stream.encode())
+
+
+def most_memory(process: int) -> int:
+    """The most bytes of addresses that a process has had."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmPeak:"))
+
+
+def test_a_clip_that_takes_too_much_memory_fails_alone(
+    clip_paths: dict[str, Path], landmarker_path: Path, tmp_path: Path
+) -> None:
+    write_large_video(tmp_path / "large.mp4")
+    table, wave = tmp_path / "clips.csv", clip_paths["wave"]
+    # The limit is set while the second clip is worked on.
+    table.write_text(f"clip_id,path,begin,end\na,{wave},0,2\nb,{wave},,\nlarge,large.mp4,,\nc,{wave},0,2\n")
+
+    def limit_the_worker() -> None:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "out/unfinished").glob("*.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        (worker,) = multiprocessing.active_children()
+        assert worker.pid is not None
+        limit = most_memory(worker.pid) + MORE
+        resource.prlimit(worker.pid, resource.RLIMIT_AS, (limit, limit))
+
+    limiter = threading.Thread(target=limit_the_worker)
+    limiter.start()
+    done = extract_clips(table, tmp_path / "out", model_path=landmarker_path)
+    limiter.join()
+    (failure,) = done.failures
+    assert failure.clip_id == "large"
+    assert "the process that worked on it died: a fault in a decoder, or too little memory" in failure.reason
+    assert list(load_extracted(tmp_path / "out")["clip_id"]) == ["a", "b", "c"]
+    assert not multiprocessing.active_children()
+    # With enough memory it is a clip like any other.
+    again = extract_clips(table, tmp_path / "out", model_path=landmarker_path, retry_failed=True)
+    assert not again.failures
