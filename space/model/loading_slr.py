@@ -31,8 +31,9 @@ def load_model(name: str | os.PathLike[str], **options: Any) -> tuple[SLRForSign
         **options: Arguments of `PreTrainedModel.from_pretrained`, such as fields of the configuration.
 
     Raises:
-        ModelError: If there is no such model, a file is damaged or of another architecture, weights are missing, left
-            over, not finite or of another size than the configuration says, or held as pickles.
+        ModelError: If there is no such model, a file is damaged or of another architecture, the processor does not
+            fit the model, or weights are missing, left over, not finite, of another size than the configuration says,
+            or held as pickles.
     """
     folder = Path(name)
     if isinstance(name, Path) or folder.exists():
@@ -48,11 +49,18 @@ def load_model(name: str | os.PathLike[str], **options: Any) -> tuple[SLRForSign
             raise ModelError(f"The model in {name} cannot be read: {_first_line(error)}") from error
         raise ModelError(f"There is no folder {name}, and as a name on the Hub: {_with_cause(error)}") from error
     # What is wrong in a JSON file, transformers finds by running into it.
-    except (SafetensorError, StrictDataclassError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, StrictDataclassError, AttributeError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"The model in {name} cannot be loaded: {error.__cause__ or error}") from error
     model, report = loaded
+    seen, given = (model.config.parts, model.config.num_channels), (processor.parts, processor.num_channels)
+    if seen != given:
+        raise ModelError(
+            f"The {_PROCESSOR} in {name} makes other keypoints than its {_CONFIG} expects: {processor.num_points} "
+            f"points of {processor.num_channels} numbers, expected {model.config.num_points} of "
+            f"{model.config.num_channels}, of the same parts. One of the two files is another model's."
+        )
     unfit = sorted(
         {*report["missing_keys"], *report["unexpected_keys"], *(key for key, *_ in report["mismatched_keys"])}
     )

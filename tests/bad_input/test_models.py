@@ -144,6 +144,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a mean in words": (processor(mean=[["a"] * 4] * 87), "`mean` must be finite numbers"),
     "a mean that is no number": (processor(mean=[[float("nan")] * 4] * 87), "`mean` must be finite numbers"),
     "a deviation of zero": (processor(std=[[0.0] * 4] * 87), "`std` must be above 0"),
+    "a processor of one coordinate": (
+        processor(num_coordinates=1, mean=None, std=None),
+        "makes other keypoints than its config.json expects: 87 points of 2 numbers, expected 87 of 4",
+    ),
     "the processor's part without points": (processor(parts=[{"name": "lips"}]), "Part 'lips' lacks"),
     "a number as the processor's parts": (processor(parts=5), "cannot be loaded"),
 }

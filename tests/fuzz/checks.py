@@ -47,3 +47,31 @@ def read_table(content: bytes, folder: Path) -> None:
     path = folder / "clips.csv"
     path.write_bytes(content)
     read_clip_list(path)
+
+
+def load_weights(content: bytes, folder: Path) -> None:
+    """Loads a model with other weights."""
+    _load_model("model.safetensors", content, folder)
+
+
+def load_config(content: bytes, folder: Path) -> None:
+    """Loads a model with another configuration."""
+    _load_model("config.json", content, folder)
+
+
+def load_processor(content: bytes, folder: Path) -> None:
+    """Loads a model with another processor, and prepares a clip."""
+    _load_model("preprocessor_config.json", content, folder)
+
+
+def _load_model(name: str, content: bytes, folder: Path) -> None:
+    import numpy as np
+
+    from slr_hf.model.landmarks_slr import Landmarks
+    from slr_hf.model.loading_slr import load_model
+
+    path = folder / "model" / name
+    path.write_bytes(content)
+    model, processor = load_model(path.parent)
+    clip = Landmarks(np.full((9, 543, 3), 0.5, np.float32), fps=30, width=640, height=480)
+    model(**processor(clip))

@@ -1,8 +1,10 @@
 """Damaged copies of a file, the same ones every time: a mutation is named by the file and a number."""
 
 import io
+import json
 import random
 import zipfile
+from typing import Any
 
 #: Numbers on which programs that count in 8, 16, 32 or 64 bits go wrong.
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 2**63 - 1, 2**64 - 1)
@@ -42,6 +44,37 @@ def mutate_members(archive: bytes, number: int) -> bytes:
         for name, content in members.items():
             target.writestr(name, content)
     return written.getvalue()
+
+
+#: What stands where something else is expected.
+ODD_VALUES = (None, True, False, 0, -1, 1, 0.5, 1e308, float("nan"), float("inf"), 2**31, 2**63, 10**30, "", "a", "0")
+ODD_CONTAINERS = ([], {}, [None], [[]], ["a"], [-1], [10**9], {"a": 1}, {"0": None})
+
+
+def mutate_json(content: bytes, number: int) -> bytes:
+    """Replaces, removes or doubles one to three values of a JSON object; it stays JSON.
+
+    Args:
+        content: The JSON object.
+        number: Which mutation to make.
+    """
+    chance = random.Random(number)
+    changed = json.loads(content)
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        place: Any = changed
+        # Half of the values lie deep in tables, the other half at the top.
+        while True:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            key = chance.choice(keys)
+            if not isinstance(place[key], dict | list) or not place[key] or chance.random() < 0.5:
+                break
+            place = place[key]
+        odd = chance.choice(ODD_VALUES if chance.random() < 0.7 else ODD_CONTAINERS)
+        if chance.random() < 0.2 and len(place) > 1:
+            del place[key]
+        else:
+            place[key] = chance.choice((odd, odd, odd, place[chance.choice(keys)]))
+    return json.dumps(changed).encode()
 
 
 def _place(damaged: bytearray, chance: random.Random) -> int:
@@ -85,4 +118,4 @@ def _remove(damaged: bytearray, chance: random.Random) -> None:
     del damaged[begin : begin + size]
 
 
-__all__ = ["mutate", "mutate_members"]
+__all__ = ["mutate", "mutate_json", "mutate_members"]

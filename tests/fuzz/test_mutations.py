@@ -6,6 +6,7 @@ number and kept in outputs/fuzz.
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,16 +15,21 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 from fuzz import checks
-from fuzz.mutations import mutate, mutate_members
+from fuzz.mutations import mutate, mutate_json, mutate_members
 from fuzz.workers import Check, Trial, try_mutations
 from hostile_videos import noise, write_video
 
 from slr_hf.data.landmark_arrays import LandmarkArrays
 from slr_hf.model.extraction_slr import VideoError
+from slr_hf.model.loading_slr import ModelError
 
 logger = logging.getLogger(__name__)
 
 MUTATIONS = int(os.environ.get("SLR_MUTATIONS", "100"))
+
+#: Makes a file, of the folder of real data and that of a model, or in a folder of its own.
+Make = Callable[[Path, Path, Path], bytes]
+Mutate = Callable[[bytes, int], bytes]
 
 #: Clips of the arrays and shards that are mutated.
 CLIPS = 4
@@ -31,32 +37,32 @@ CLIPS = 4
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 if MUTATIONS <= 1000 else 0)]
 
 
-def read_clips(data_dir: Path) -> LandmarkArrays:
-    arrays = LandmarkArrays.read(data_dir / "asl11.npz")
+def read_clips(data: Path) -> LandmarkArrays:
+    arrays = LandmarkArrays.read(data / "asl11.npz")
     return arrays.select(np.arange(len(arrays.label)) < CLIPS)
 
 
-def mp4(data_dir: Path, folder: Path) -> bytes:
+def mp4(data: Path, model: Path, folder: Path) -> bytes:
     """A clip of SLOVO, as a phone has recorded it."""
-    return (data_dir / "slovo" / "no7a7812b1-ae64-4402-9ebc-5b947edbd021.mp4").read_bytes()
+    return (data / "slovo" / "no7a7812b1-ae64-4402-9ebc-5b947edbd021.mp4").read_bytes()
 
 
-def webm(data_dir: Path, folder: Path) -> bytes:
+def webm(data: Path, model: Path, folder: Path) -> bytes:
     return write_video(folder / "clip.webm", noise(10), codec="libvpx-vp9").read_bytes()
 
 
-def mpegts(data_dir: Path, folder: Path) -> bytes:
+def mpegts(data: Path, model: Path, folder: Path) -> bytes:
     return write_video(folder / "clip.ts", noise(10), codec="libx264").read_bytes()
 
 
-def npz(data_dir: Path, folder: Path) -> bytes:
-    clips = vars(read_clips(data_dir))
+def npz(data: Path, model: Path, folder: Path) -> bytes:
+    clips = vars(read_clips(data))
     np.savez_compressed(folder / "set.npz", **{name: array for name, array in clips.items() if name != "source"})
     return (folder / "set.npz").read_bytes()
 
 
-def shard(data_dir: Path, folder: Path) -> bytes:
-    clips = read_clips(data_dir)
+def shard(data: Path, model: Path, folder: Path) -> bytes:
+    clips = read_clips(data)
     lengths = np.diff(clips.offsets)
     columns = {
         "clip_id": pa.array(clips.clip_id.tolist()),
@@ -71,27 +77,42 @@ def shard(data_dir: Path, folder: Path) -> bytes:
     return (folder / "part.parquet").read_bytes()
 
 
-def table(data_dir: Path, folder: Path) -> bytes:
+def table(data: Path, model: Path, folder: Path) -> bytes:
     rows = [f'{name},"videos/{name}.mp4",{begin},{begin + 30},Привет' for begin, name in enumerate("abcdef")]
     return "\n".join(["clip_id,path,begin,end,gloss", *rows]).encode()
 
 
+def model_file(name: str) -> Make:
+    """A file of a saved model, of which a copy is put beside it."""
+
+    def make(data: Path, model: Path, folder: Path) -> bytes:
+        shutil.copytree(model, folder / "model")
+        return (model / name).read_bytes()
+
+    return make
+
+
 #: Of each kind: the file, what is done with it, and the errors that may come of it.
-KINDS: dict[str, tuple[Callable[[Path, Path], bytes], Callable[[bytes, int], bytes], Check, tuple[type[Exception]]]] = {
+KINDS: dict[str, tuple[Make, Mutate, Check, tuple[type[Exception]]]] = {
     "mp4": (mp4, mutate, checks.decode_video, (VideoError,)),
     "webm": (webm, mutate, checks.decode_video, (VideoError,)),
     "mpegts": (mpegts, mutate, checks.decode_video, (VideoError,)),
     "npz": (npz, mutate, checks.load_arrays, (ValueError,)),
     "npz with right checksums": (npz, mutate_members, checks.load_arrays, (ValueError,)),
     "parquet": (shard, mutate, checks.load_parquet, (ValueError,)),
+    "safetensors": (model_file("model.safetensors"), mutate, checks.load_weights, (ModelError,)),
+    "configuration": (model_file("config.json"), mutate_json, checks.load_config, (ModelError,)),
+    "processor": (model_file("preprocessor_config.json"), mutate_json, checks.load_processor, (ModelError,)),
     "csv": (table, mutate, checks.read_table, (ValueError,)),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_mutated_files_are_read_or_refused(kind: str, data_dir: Path, repository: Path, tmp_path: Path) -> None:
+def test_mutated_files_are_read_or_refused(
+    kind: str, data_dir: Path, model_dir: Path, repository: Path, tmp_path: Path
+) -> None:
     make, change, check, expected = KINDS[kind]
-    original = make(data_dir, tmp_path)
+    original = make(data_dir, model_dir, tmp_path)
     tried = try_mutations(Trial(check, change, original, expected), range(MUTATIONS), tmp_path)
     logger.info(
         "%s: %s, faults %d, dead %d, at most %d MiB",
