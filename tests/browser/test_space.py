@@ -184,7 +184,7 @@ def test_a_file_that_is_no_video_gets_a_friendly_message(
 def test_a_video_that_is_too_long_is_refused_at_once(open_page: Callable[..., Page], tmp_path: Path) -> None:
     page = open_page("en-US", DESKTOP)
     upload(page, empty_room(tmp_path / "long.mp4", seconds=16), "en")
-    expect(message(page, "alert")).to_have_text(TEXTS["en"]["too_long"].format(seconds=15), timeout=15_000)
+    expect(message(page, "alert")).to_have_text(TEXTS["en"]["too_long"].format(seconds=15), timeout=60_000)
 
 
 def test_the_button_without_a_video_asks_for_one(open_page: Callable[..., Page]) -> None:
