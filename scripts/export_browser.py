@@ -16,7 +16,7 @@ import logging
 import sys
 from pathlib import Path
 
-from slr_hf.commands import UNUSABLE, first_line, make_parser
+from slr_hf.commands import make_parser, run_command
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -24,27 +24,23 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = make_parser(__doc__)
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of a saved model")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser.parse_args(arguments)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Exports, and prints what was written and measured."""
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from slr_hf.hub.browser_model import export_for_browser
+
+    print(json.dumps(export_for_browser(options.model, options.output), ensure_ascii=False, indent=2))
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exports; returns the exit code."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        # Imported here, so that --help and a mistyped flag are answered at once.
-        from slr_hf.hub.browser_model import export_for_browser
-
-        report = export_for_browser(options.model, options.output)
-    # A LandmarkerError is a RuntimeError.
-    except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
-        if options.debug:
-            raise
-        print(f"export_browser.py: {first_line(error)}", file=sys.stderr)
-        return UNUSABLE
-    print(json.dumps(report, ensure_ascii=False, indent=2))
-    return 0
+    return run_command(export, options, __file__)
 
 
 if __name__ == "__main__":

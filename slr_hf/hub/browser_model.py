@@ -13,8 +13,9 @@ from typing import Any
 
 from slr_hf.hub.export import FILES, export_model, open_session
 from slr_hf.model.drawing_slr import COLOURS
-from slr_hf.model.landmarker_slr import resolve_landmarker, unfinished
+from slr_hf.model.landmarker_slr import resolve_landmarker
 from slr_hf.model.landmarks_slr import DETECTED_GROUPS, NOSE, POSE_WRISTS, SKELETON_EDGES
+from slr_hf.whole_files import whole_file, write_json
 
 #: The exported graph, what the page has to know of it, and the landmark models.
 MODEL_FILE, FACTS_FILE, LANDMARKER_FILE = FILES["fp32"], "model.json", "holistic_landmarker.task"
@@ -69,9 +70,8 @@ def export_for_browser(folder: str | Path, output: str | Path) -> dict[str, Any]
     report = export_model(folder, output)
     files = [Path(output) / name for name in (MODEL_FILE, FACTS_FILE, LANDMARKER_FILE)]
     facts = describe(open_session(files[0]).get_modelmeta().custom_metadata_map)
-    with unfinished(files[1]) as path:
-        path.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
-    with unfinished(files[2]) as path:
+    write_json(files[1], facts)
+    with whole_file(files[2]) as path:
         shutil.copyfile(landmarker, path)
     return {**report, "output_mb": round(sum(path.stat().st_size for path in files) / 1e6, 2)}
 
