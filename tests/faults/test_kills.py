@@ -28,7 +28,7 @@ KILLS = int(os.environ.get("SLR_KILLS", "1"))
 #: One thread each: on a busy machine, more wait for one another.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + 120 * KILLS)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + 300 * KILLS)]
 
 logger = logging.getLogger(__name__)
 
