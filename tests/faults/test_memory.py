@@ -40,8 +40,10 @@ def test_a_clip_that_takes_too_much_memory_fails_alone(
 ) -> None:
     write_large_video(tmp_path / "large.mp4")
     table, wave = tmp_path / "clips.csv", clip_paths["wave"]
-    # The limit is set while the second clip is worked on.
-    table.write_text(f"clip_id,path,begin,end\na,{wave},0,2\nb,{wave},,\nlarge,large.mp4,,\nc,{wave},0,2\n")
+    # The limit is set while the second clip is worked on, which takes seconds.
+    table.write_text(
+        f"clip_id,path,begin,end\na,{wave},0,2\nb,{clip_paths['f17a6060']},,\nlarge,large.mp4,,\nc,{wave},0,2\n"
+    )
 
     def limit_the_worker() -> None:
         deadline = time.monotonic() + 60
