@@ -3,8 +3,8 @@
     python scripts/convert_slovo_json.py slovo_mediapipe.json slovo/landmarks
 
 The file is read as a stream, so memory stays small. Which hand is the left one is told from place, fold and continuity;
-the file does not say. The shards get their names once all are written. The exit code is 2 where the file is malformed
-or cannot be read; the message names the place.
+the file does not say. The folder must be new or empty, and is there once all shards are written. The exit code is 2
+where the file is malformed or cannot be read; the message names the place.
 """
 
 import argparse

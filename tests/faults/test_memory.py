@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 from slr_hf.data import load_extracted
@@ -15,19 +14,18 @@ from slr_hf.data.extraction import extract_clips
 
 pytestmark = pytest.mark.integration
 
-#: What the process may take beyond the most that it took for a small clip. A frame of the large one has 50 MB, and its
-#: decoder keeps several.
+#: What the process may take beyond the most that it took for small clips.
 MORE = 100 * 2**20
 
 
 def write_large_video(path: Path) -> None:
-    """Writes some frames of 8K."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 7680, 4320, "yuv420p"
-        picture = np.full((stream.height * 3 // 2, stream.width), 128, np.uint8)
-        for _ in range(4):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "yuv420p")))
+    """Writes one frame of 16K, which has 531 MB in memory and 3 MB in the file."""
+    with av.open(str(path), "w", format="mov") as container:
+        stream = container.add_stream("qtrle", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 15360, 8640, "argb"
+        frame = av.VideoFrame(stream.width, stream.height, stream.pix_fmt)
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 
@@ -42,8 +40,10 @@ def test_a_clip_that_takes_too_much_memory_fails_alone(
 ) -> None:
     write_large_video(tmp_path / "large.mp4")
     table, wave = tmp_path / "clips.csv", clip_paths["wave"]
-    # The limit is set while the second clip is worked on.
-    table.write_text(f"clip_id,path,begin,end\na,{wave},0,2\nb,{wave},,\nlarge,large.mp4,,\nc,{wave},0,2\n")
+    # The limit is set while the second clip is worked on, which takes seconds.
+    table.write_text(
+        f"clip_id,path,begin,end\na,{wave},0,2\nb,{clip_paths['f17a6060']},,\nlarge,large.mp4,,\nc,{wave},0,2\n"
+    )
 
     def limit_the_worker() -> None:
         deadline = time.monotonic() + 60
