@@ -46,6 +46,8 @@ PYTHON = ".venv/bin/python "
 NOT_TYPED = {
     r"make demo\b": "serves until it is stopped; tests/browser opens the page",
     r"make test\b": "runs these tests",
+    r"make soak": "takes hours; the quick part of it is among these tests",
+    r"\.venv/bin/python -m pytest ": "runs tests, which are run with these",
     r"\.venv/bin/pip install --editable": "changes the environment that runs this test; that it names extras is tested",
     r"\.venv/bin/hf auth login$": "asks for a token; the commands after it find one in HF_TOKEN",
 }

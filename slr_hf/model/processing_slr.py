@@ -241,6 +241,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         if landmarks.fps is not None:
             positions *= self.frame_rate / landmarks.fps
         clip = {"keypoints": keypoints, "part_mask": self.find_parts(keypoints), "positions": positions}
+        del keypoints  # of an hour of video, no step's input is held longer than the step takes
         if self.do_drop_handless_frames:
             clip = self.drop_handless_frames(clip)
         if self.do_interpolate_gaps:
@@ -249,11 +250,11 @@ class KeypointProcessor(FeatureExtractionMixin):
             clip = self.correct_aspect(clip, landmarks.width, landmarks.height)
         if self.do_normalize:
             clip = self.normalize_to_signer(clip)
-        keypoints = clip["keypoints"][:, : self.num_points]
+        clip["keypoints"] = clip["keypoints"][:, : self.num_points]
         if clip["part_mask"].all():
-            clip["keypoints"] = np.ascontiguousarray(keypoints)
+            clip["keypoints"] = np.ascontiguousarray(clip["keypoints"])
         else:
-            clip["keypoints"] = np.where(self._by_point(clip["part_mask"]), keypoints, np.float32(0))
+            clip["keypoints"] = np.where(self._by_point(clip["part_mask"]), clip["keypoints"], np.float32(0))
         if self.do_resample and len(clip["positions"]) > self.input_size:
             clip = self.resample(clip)
         return clip
