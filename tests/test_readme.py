@@ -82,14 +82,6 @@ ON_THE_HUB = (r"scripts/publish\.py (?!.*--dry-run)", r"scripts/publish_dataset\
 
 #: What a block of Python takes up from the text around it.
 GIVEN = {
-    "from gradio_client import Client": """
-        import sys
-        sys.path.insert(0, "space")
-        import app
-        from transformers import pipeline
-        page = app.build_demo(pipeline(model="space/model", trust_remote_code=True), ["yes"], app.VisitorFiles("."))
-        page.launch(server_port=7860, prevent_thread_lock=True, quiet=True)
-    """,
     "recognize.stream(": """
         import numpy as np
         from slr_hf.model.pipeline_slr import SignRecognitionPipeline
@@ -97,6 +89,9 @@ GIVEN = {
         frames = np.random.default_rng(0).random((30, 543, 3), np.float32)
     """,
 }
+
+#: Where the page is that a reader has opened by `make demo`.
+PAGE = "http://127.0.0.1:7860"
 
 #: The language of blocks that are pictures in letters.
 TEXT = "text"
@@ -203,11 +198,15 @@ def test_a_block_works_as_it_stands(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     machine = reader(block.document)
     monkeypatch.chdir(machine)
     if block.language == "python":
-        run_python(block.code, tmp_path)
+        code = block.code
+        if PAGE in code:
+            code = code.replace(PAGE, request.getfixturevalue("served").address)
+        run_python(code, tmp_path)
         assert capsys.readouterr().out.strip() or "print(" not in block.code or given(block.code)
     elif block.language == "bash":
         for command in block.commands:

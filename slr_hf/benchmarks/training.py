@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from slr_hf.benchmarks.forward import real_lengths
 from slr_hf.model.configuration_slr import SLRConfig
@@ -116,6 +116,7 @@ def _train(
 ) -> tuple[SignTrainer, float]:
     """Trains for an epoch; returns the trainer, and the seconds of a step after the first ones."""
     trainer = trainer_class(model, stage, processor, arguments, train_dataset=dataset)
+    trainer.remove_callback(PrinterCallback)  # standard output is for the figures
     watch = _Watch(arguments.device.type)
     trainer.add_callback(watch)
     trainer.train()
