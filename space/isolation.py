@@ -80,11 +80,16 @@ class Isolation:
     seconds: int = limits.LONGEST_ANSWER * 2
 
     @staticmethod
-    def prepare() -> None:
-        """Has the process imported what the others are forked from, so that the first visitor need not wait."""
-        multiprocessing.get_context("forkserver").set_forkserver_preload(
-            ["__main__", "av", "mediapipe.tasks.python.vision", "recognition"]
-        )
+    def prepare(*used: Any) -> None:
+        """Starts the process that the others are forked from, with what they need already imported.
+
+        It must be called before the first work. The main module is not among that: each process imports it anew.
+
+        Args:
+            *used: Classes and functions that work is given.
+        """
+        modules = ["av", "mediapipe.tasks.python.vision", "recognition", *(one.__module__ for one in used)]
+        multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
         forkserver.ensure_running()
 
     def __call__(self, work: Callable[..., Product], *arguments: Any, progress: Progress, deadline: float) -> Product:

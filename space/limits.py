@@ -24,6 +24,10 @@ NUM_ANSWERS = 5
 AT_A_TIME = max(os.cpu_count() or 1, 1)
 QUEUE = 100
 
+#: Visitors whose page is remembered, with its answer and in its language; a new one takes the place of whoever was away
+#: longest. Gradio holds about 80 KB for each.
+SESSIONS = 500
+
 #: Visitors before their cameras at a time, one a core; the seconds of a session, and of a pause in which it ends; the
 #: pictures that a browser sends a second; the signs that are shown.
 LIVE_AT_A_TIME = AT_A_TIME

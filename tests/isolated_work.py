@@ -9,6 +9,13 @@ from pathlib import Path
 import numpy as np
 from isolation import Product, Progress, Refused
 
+#: The process that has imported this file.
+IMPORTER = os.getpid()
+
+
+def tell_importer(report: Progress) -> Product:
+    return {"importer": IMPORTER, "process": os.getpid()}, np.empty(0)
+
 
 def double(numbers: np.ndarray, report: Progress) -> Product:
     report("finding", 1, 2)

@@ -1,34 +1,16 @@
-"""What the Space's page shows and offers, without a browser."""
+"""The program that starts the Space's page."""
 
-import re
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
-from texts import LANGUAGES, TEXTS
 
-from slr_hf.model.pipeline_slr import WARNINGS
-
-app = pytest.importorskip("app", reason="needs gradio: pip install -e .[space]")
-
-
-def test_every_language_has_every_text() -> None:
-    assert set(TEXTS) == set(LANGUAGES)
-    for language, texts in TEXTS.items():
-        assert texts.keys() == TEXTS["en"].keys(), language
-        for key, text in texts.items():
-            assert re.findall(r"\{\w+\}", text) == re.findall(r"\{\w+\}", TEXTS["en"][key]), (language, key)
-
-
-def test_every_warning_of_the_pipeline_has_a_text() -> None:
-    assert WARNINGS.keys() <= TEXTS["en"].keys()
-
-
-def test_the_page_imports_nothing_of_the_package(repository: Path) -> None:
-    """On a Space there is no slr_hf: what the page needs comes with the model."""
-    for path in (repository / "space").glob("*.py"):
-        assert not re.search(r"^\s*(from|import) slr_hf", path.read_text(encoding="utf-8"), re.MULTILINE), path
-
-
-def test_the_page_reports_nothing_to_the_makers_of_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
-    assert app.build_demo(None, ["yes", "no"], app.VisitorFiles(".")).analytics_enabled is False
+def test_processes_that_work_on_videos_do_not_import_the_page(repository: Path) -> None:
+    """Each of them runs the main program again, under this name, before it begins."""
+    code = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__mp_main__'); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "app.py"], cwd=repository / "space", check=True, capture_output=True, text=True
+    )
+    imported = set(done.stdout.split())
+    assert "argparse" in imported
+    assert not imported & {"gradio", "page", "torch", "transformers"}

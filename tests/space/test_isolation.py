@@ -1,6 +1,9 @@
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -83,6 +86,22 @@ def test_work_whose_visitor_has_gone_is_ended() -> None:
     with pytest.raises(ConnectionAbortedError):
         Isolation(1000)(isolated_work.sleep, progress=leave, deadline=time.monotonic() + SOON)
     assert is_gone(processes[0])
+
+
+def test_what_work_is_given_is_imported_once_for_all_processes() -> None:
+    """In a program of its own, since a process has prepared once, if at all."""
+    code = (
+        "import isolated_work, json, time; from isolation import Isolation; Isolation.prepare(isolated_work.double); "
+        "print(json.dumps([Isolation()(isolated_work.tell_importer, progress=print, deadline=time.monotonic() + 120)[0]"
+        " for _ in range(2)]))"
+    )
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, check=True, stdout=subprocess.PIPE
+    )
+    first, second = json.loads(done.stdout)
+    assert first["importer"] == second["importer"]
+    assert len({first["importer"], first["process"], second["process"]}) == 3
 
 
 def test_a_process_holds_no_connection_of_the_page() -> None:

@@ -1,0 +1,53 @@
+"""What the Space's page shows and offers, without a browser."""
+
+import re
+from pathlib import Path
+
+import limits
+import pytest
+from programs import Program
+from texts import LANGUAGES, TEXTS
+
+from slr_hf.model.pipeline_slr import WARNINGS, SignRecognitionPipeline
+
+page = pytest.importorskip("page", reason="needs gradio: pip install -e .[space]")
+
+
+def test_every_language_has_every_text() -> None:
+    assert set(TEXTS) == set(LANGUAGES)
+    for language, texts in TEXTS.items():
+        assert texts.keys() == TEXTS["en"].keys(), language
+        for key, text in texts.items():
+            assert re.findall(r"\{\w+\}", text) == re.findall(r"\{\w+\}", TEXTS["en"][key]), (language, key)
+
+
+def test_every_warning_of_the_pipeline_has_a_text() -> None:
+    assert WARNINGS.keys() <= TEXTS["en"].keys()
+
+
+def test_the_page_imports_nothing_of_the_package(repository: Path) -> None:
+    """On a Space there is no slr_hf: what the page needs comes with the model."""
+    for path in (repository / "space").glob("*.py"):
+        assert not re.search(r"^\s*(from|import) slr_hf", path.read_text(encoding="utf-8"), re.MULTILINE), path
+
+
+def test_the_page_reports_nothing_to_the_makers_of_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    assert page.build_demo(None, ["yes", "no"], page.VisitorFiles(".")).analytics_enabled is False
+
+
+@pytest.mark.integration
+def test_of_many_visitors_only_the_last_are_remembered(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradio holds 80 KB for each, so a page that forgot nobody would grow with every visit."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(limits, "SESSIONS", 2)
+    demo = page.serve(SignRecognitionPipeline.from_pretrained(model_dir), wait=False)
+    try:
+        for visitors in (1, 2, 2, 2):
+            kind, said = Program(demo.local_url.rstrip("/")).recognize(b"Dear page")
+            assert (kind, said["error"]) == ("error", TEXTS["en"]["unreadable"])
+            assert len(demo.state_holder.session_data) == visitors
+    finally:
+        demo.close()
