@@ -1,16 +1,40 @@
 """The columns of a dataset of clips, and one label space over several datasets."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import ClassLabel, Dataset, DatasetDict, Value, concatenate_datasets
 
+from slr_hf.commands import first_line
 from slr_hf.data.landmark_arrays import check_known
 
 #: What training and evaluation read, as `load_landmark_arrays` describes it. A dataset may have further columns.
 CLIP_COLUMNS = ("clip_id", "source", "session", "label", "landmarks", "points", "fps", "width", "height")
 
 _STORED = ("clip_id", "landmarks", "points", "fps", "width", "height")
+
+
+def check_texts(dataset: Dataset, source: str | Path) -> None:
+    """Checks that all texts of a dataset are texts. Arrow takes any bytes from a file, and fails where one is used.
+
+    Args:
+        dataset: The dataset.
+        source: What it was read from.
+
+    Raises:
+        ValueError: If a text holds bytes that are no UTF-8.
+    """
+    table = dataset.data
+    for field in table.schema:
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            try:
+                table.column(field.name).validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise ValueError(
+                    f"{source} is damaged: the column {field.name} holds bytes that are no text ({first_line(error)}). "
+                    "Copy or make it again."
+                ) from error
 
 
 def to_clips(splits: Mapping[str, Dataset], source: str) -> DatasetDict:
@@ -29,7 +53,7 @@ def to_clips(splits: Mapping[str, Dataset], source: str) -> DatasetDict:
         index already stays as it is.
 
     Raises:
-        ValueError: If a column is missing, or a clip has no gloss.
+        ValueError: If a column is missing, a text holds bytes that are no UTF-8, or a clip has no gloss.
     """
     for name, dataset in splits.items():
         missing = [column for column in _STORED if column not in dataset.column_names]
@@ -37,6 +61,7 @@ def to_clips(splits: Mapping[str, Dataset], source: str) -> DatasetDict:
             raise ValueError(
                 f"{source}: the split {name} lacks the columns {missing}. Its columns are those of landmarks."
             )
+        check_texts(dataset, source)
     labelled = dict(splits)
     if not all(isinstance(dataset.features.get("label"), ClassLabel) for dataset in splits.values()):
         glosses = {name: _glosses(dataset, source) for name, dataset in splits.items()}
@@ -156,4 +181,4 @@ def _texts(dataset: Dataset, column: str) -> list[str]:
     return ["" if value is None else str(value) for value in values]
 
 
-__all__ = ["CLIP_COLUMNS", "join_clips", "join_splits", "to_clips"]
+__all__ = ["CLIP_COLUMNS", "check_texts", "join_clips", "join_splits", "to_clips"]

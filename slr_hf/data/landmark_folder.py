@@ -28,6 +28,7 @@ from datasets.exceptions import DatasetGenerationError
 from filelock import FileLock, Timeout
 
 from slr_hf.commands import first_line
+from slr_hf.data.clip_columns import check_texts
 from slr_hf.data.clip_lists import MADE_COLUMNS, Clip, ClipList, clip_key
 from slr_hf.model.landmarks_slr import Landmarks
 from slr_hf.whole_files import remove_unfinished, whole_file, write_json, write_text, writing
@@ -347,7 +348,8 @@ def load_extracted(folder: str | Path) -> Dataset:
 
     Raises:
         FileNotFoundError: If there is no such folder, or a shard is missing.
-        ValueError: If it is no folder of extracted landmarks, the extraction is not finished, or it found nothing.
+        ValueError: If it is no folder of extracted landmarks, it is damaged, the extraction is not finished, or it
+            found nothing.
     """
     folder = Path(folder)
     parts = read_manifest(folder)["parts"]
@@ -380,6 +382,7 @@ def load_extracted(folder: str | Path) -> Dataset:
     except (DatasetGenerationError, pa.ArrowException) as error:
         reason = first_line(error.__cause__ or error)
         raise ValueError(f"{folder} is damaged ({reason}). Copy or extract it again.") from error
+    check_texts(dataset, folder)
     return dataset.with_format("numpy")
 
 
@@ -402,6 +405,7 @@ def _part_keys(path: Path) -> Iterator[tuple[str, str]]:
     try:
         stored = parquet_files.dataset(str(path), schema=_CLIP_SCHEMA, format="parquet")
         table = stored.to_table(columns=["clip_id", "begin", "end"])
+        table.validate(full=True)  # or bytes that are no text would fail where they are used
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path} cannot be read ({error}). Put it back, or extract into a new folder.") from error
     return zip(_keys(table), table.column("clip_id").to_pylist(), strict=True)

@@ -17,6 +17,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, co
 from datasets.exceptions import DatasetGenerationError
 
 from slr_hf.commands import first_line
+from slr_hf.data.clip_columns import check_texts
 from slr_hf.data.slovo_annotations import SlovoClip, read_annotation_file, slovo_glosses
 from slr_hf.model.landmarks_slr import NUM_LANDMARKS
 
@@ -239,7 +240,7 @@ def _load_shards(folder: Path, missing: Missing, cache_dir: str | Path | None) -
     if not readable:
         raise ValueError(f"No shard of {folder} can be read. Make or copy them again.")
     try:
-        return Dataset.from_parquet(
+        stored = Dataset.from_parquet(
             readable,
             columns=list(_SHARD_FEATURES),
             features=Features(_SHARD_FEATURES),
@@ -247,6 +248,8 @@ def _load_shards(folder: Path, missing: Missing, cache_dir: str | Path | None) -
         )
     except (DatasetGenerationError, pa.ArrowException) as error:
         raise ValueError(f"A shard of {folder} is damaged ({error.__cause__ or error}). Make them again.") from error
+    check_texts(stored, folder)
+    return stored
 
 
 def _check_schema(shard: Path, schema: pa.Schema) -> None:

@@ -209,6 +209,9 @@ def shard_of(table: pa.Table) -> Callable[[Path], object]:
     return with_shard(stream.getvalue())
 
 
+#: What Arrow makes of a file whose name of a clip is damaged.
+NO_TEXT = pa.array([b"a\xff"]).view(pa.string())
+
 SHARDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "zero byte": (with_shard(b""), "part.parquet is no Parquet file"),
     "text": (with_shard(b"clip_id,landmarks\n" * 10), "part.parquet is no Parquet file"),
@@ -218,6 +221,10 @@ SHARDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "landmarks as text": (
         shard_of(shard_table(["a"]).set_column(1, "landmarks", pa.array(["0.5"]))),
         "the column landmarks must be list",
+    ),
+    "a name of bytes that are no text": (
+        shard_of(shard_table(["a"], clip_id=NO_TEXT, num_frames=pa.array([4], pa.int32()))),
+        "the column clip_id holds bytes that are no text",
     ),
     "a part elsewhere": (lambda folder: extracted(folder, ["../part.parquet"]), "no file of its folder"),
     "a part with a number": (lambda folder: extracted(folder, [5]), "no file of its folder"),
@@ -242,6 +249,15 @@ def test_a_folder_of_landmarks_that_cannot_be_used_is_named(name: str, tmp_path:
         load_extracted(folder)
     assert str(folder) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("column", ["clip_id", "gloss"])
+def test_a_published_dataset_whose_texts_are_none_is_named(column: str, tmp_path: Path) -> None:
+    table = shard_table(["a"], **{"gloss": pa.array(["hello"]), column: NO_TEXT})
+    parquet.write_table(table, tmp_path / "train-00000-of-00001.parquet")
+    with pytest.raises(ValueError, match=f"the column {column} holds bytes that are no text") as refused:
+        open_dataset(str(tmp_path))
+    assert tmp_path.name in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -414,6 +414,16 @@ class TestMissingLandmarks:
         with pytest.raises(ValueError, match=r"A shard of .*landmarks is damaged"):
             load(root)
 
+    def test_a_shard_whose_names_are_no_texts_is_refused(
+        self, slovo: MakeSlovo, load: Callable[..., DatasetDict]
+    ) -> None:
+        root = slovo()
+        parquet.write_table(
+            shard_table(["a"], clip_id=pa.array([b"a\xff"]).view(pa.string())), root / "landmarks/c.parquet"
+        )
+        with pytest.raises(ValueError, match=r"landmarks is damaged: the column clip_id holds bytes that are no text"):
+            load(root)
+
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
