@@ -26,6 +26,19 @@ def swell(content: bytes, folder: Path) -> None:
         bytearray(2**30)
 
 
+def swell_and_refuse(content: bytes, folder: Path) -> None:
+    try:
+        swell(content, folder)
+    except MemoryError as error:
+        raise ValueError("It cannot be used.") from error
+
+
+def refuse_absurd_size(content: bytes, folder: Path) -> None:
+    """As FFmpeg does, which never asks for so much."""
+    if content == BAD:
+        raise ValueError("It cannot be used.") from MemoryError()
+
+
 def fail(content: bytes, folder: Path) -> None:
     if content == BAD:
         raise KeyError("a fault of the program")
@@ -51,6 +64,7 @@ def try_six(check: Check, folder: Path) -> Tried:
         (die, "SIGABRT", 1),
         (hang, "it took too long", 1),
         (swell, "too much memory", 0),
+        (swell_and_refuse, "too much memory", 0),
         (fail, "KeyError: 'a fault of the program'", 0),
     ],
 )
@@ -62,8 +76,9 @@ def test_only_the_mutation_that_fails_is_a_fault(check: Check, fault: str, dead:
     assert tried.dead == dead
 
 
-def test_what_is_refused_with_a_message_is_no_fault(tmp_path: Path) -> None:
-    tried = try_six(refuse, tmp_path)
+@pytest.mark.parametrize("check", [refuse, refuse_absurd_size])
+def test_what_is_refused_with_a_message_is_no_fault(check: Check, tmp_path: Path) -> None:
+    tried = try_six(check, tmp_path)
     assert tried.outcomes == Counter(accepted=5, refused=1)
     assert not tried.faults
 

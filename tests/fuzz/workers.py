@@ -15,6 +15,10 @@ logger = logging.getLogger(__name__)
 #: Seconds that a mutation may take, and bytes that it may take beside what the process has when it begins.
 SECONDS, MEMORY = 30, 2 * 2**30
 
+#: How many times as much a mutation may take at a second try, after it was refused for lack of memory: what wants more
+#: takes it then, and what refuses an absurd size unasked, as FFmpeg does, refuses it again.
+GENEROUS = 4
+
 #: Does with a mutated file, in a folder of its own, what the program would do. What it raises beside `expected` is a
 #: fault.
 Check = Callable[[bytes, Path], object]
@@ -107,18 +111,31 @@ def _work(trial: Trial, numbers: range, folder: Path, seconds: float, memory: in
     outcome, fault = _outcome(trial, trial.content, folder)
     sender.send(outcome or fault)
     began, peak = _status("VmData"), _status("VmHWM")
-    resource.setrlimit(resource.RLIMIT_DATA, (began + memory, began + memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number in numbers:
         # Its default ends the process, in the middle of a decoder that hangs too.
         signal.setitimer(signal.ITIMER_REAL, seconds)
-        outcome, fault = _outcome(trial, trial.mutate(trial.content, number), folder)
+        outcome, fault = _outcome_within(trial, trial.mutate(trial.content, number), folder, began, memory)
         signal.setitimer(signal.ITIMER_REAL, 0)
         sender.send((outcome, fault, _status("VmHWM") - peak))
 
 
+def _outcome_within(trial: Trial, content: bytes, folder: Path, began: int, memory: int) -> tuple[str, str]:
+    """The outcome for a process that had `began` bytes at its begin and may have `memory` more."""
+    resource.setrlimit(resource.RLIMIT_DATA, (began + memory, resource.RLIM_INFINITY))
+    outcome, fault = _outcome(trial, content, folder)
+    if not (outcome and fault):
+        return outcome, fault
+    resource.setrlimit(resource.RLIMIT_DATA, (began + GENEROUS * memory, resource.RLIM_INFINITY))
+    size = _status("VmSize")
+    outcome, again = _outcome(trial, content, folder)
+    if _status("VmPeak") - size > memory:
+        return outcome, fault
+    return outcome, "" if outcome else again
+
+
 def _outcome(trial: Trial, content: bytes, folder: Path) -> tuple[str, str]:
-    """Whether a file was accepted or refused, and what went wrong."""
+    """Whether a file was accepted or refused, and what went wrong; both where it was refused for lack of memory."""
     try:
         trial.check(content, folder)
     except MemoryError as error:
@@ -127,9 +144,9 @@ def _outcome(trial: Trial, content: bytes, folder: Path) -> tuple[str, str]:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, MemoryError):
-                return "", f"it took too much memory ({error})"
+                return "refused", f"it took too much memory ({error})"
             cause = cause.__cause__
-        return "refused", "" if str(error).strip() else f"{type(error).__name__} without a message"
+        return ("refused", "") if str(error).strip() else ("", f"{type(error).__name__} without a message")
     except Exception as error:  # noqa: BLE001 - a fault is what is looked for
         return "", f"{type(error).__name__}: {error}"
     return "accepted", ""
