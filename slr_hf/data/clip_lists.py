@@ -165,7 +165,10 @@ def _table_clips(table: Path) -> ClipList:
     # The header tells, not the suffix: tables called .csv are often separated by tabs.
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header = list(reader.fieldnames or ())
+    try:
+        header = list(reader.fieldnames or ())
+    except csv.Error as error:
+        raise ValueError(f"{table}: the header, its first line, cannot be read ({error}).") from error
     missing = [name for name in ("clip_id", "path") if name not in header]
     if missing:
         raise ValueError(f"{table} lacks the column {missing[0]}; its columns are {header}.")

@@ -25,6 +25,11 @@ TABLES: dict[str, tuple[str | bytes, str]] = {
     "an empty name": ("clip_id,path\n,a.mp4\n", "line 2: clip_id is empty"),
     "an empty path": ("clip_id,path\na,\n", "line 2: path is empty"),
     "two clips of one name": ("clip_id,path\na,a.mp4\na,b.mp4\n", "two clips are called 'a'"),
+    "an open quote in the header": (
+        'clip_id,"path\na,a.mp4\n',
+        r"the header, its first line, cannot be read \(unexpected end",
+    ),
+    "a quote within a name of the header": ('clip_id,"pa"th\na,a.mp4\n', "the header, its first line, cannot be read"),
     "an open quote": ('clip_id,path\na,"a.mp4\n', "unexpected end of data"),
     "a zero byte within": ("clip_id,path\na,a\0.mp4\n", "line 2: path holds a zero byte"),
     "a column of landmarks": ("clip_id,path,landmarks\na,a.mp4,0\n", "column landmarks is made by the extraction"),
