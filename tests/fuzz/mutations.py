@@ -4,6 +4,7 @@ import io
 import json
 import random
 import zipfile
+from copy import deepcopy
 from typing import Any
 
 #: Numbers on which programs that count in 8, 16, 32 or 64 bits go wrong.
@@ -73,7 +74,7 @@ def mutate_json(content: bytes, number: int) -> bytes:
         if chance.random() < 0.2 and len(place) > 1:
             del place[key]
         else:
-            place[key] = chance.choice((odd, odd, odd, place[chance.choice(keys)]))
+            place[key] = deepcopy(chance.choice((odd, odd, odd, place[chance.choice(keys)])))
     return json.dumps(changed).encode()
 
 
