@@ -8,12 +8,13 @@ import json
 import logging
 import multiprocessing
 import resource
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 import limits
@@ -26,6 +27,9 @@ Progress = Callable[[str, int, int | None], None]
 
 #: What work gives: values that JSON can hold, and one array of float32.
 Product = tuple[dict[str, Any], np.ndarray]
+
+#: Answers a message: values that JSON can hold, and bytes.
+Answer = Callable[[dict[str, Any], bytes], Product]
 
 #: The largest message that is taken from a process, in bytes.
 _LARGEST_MESSAGE = 256 * 1024**2
@@ -94,48 +98,153 @@ class Isolation:
 
     def __call__(self, work: Callable[..., Product], *arguments: Any, progress: Progress, deadline: float) -> Product:
         """Does the work; see `Run`."""
-        context = multiprocessing.get_context("forkserver")
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(
-            target=_serve, args=(sender, self.megabytes, self.seconds, work, arguments), daemon=True
-        )
-        process.start()
-        sender.close()
+        process = IsolatedProcess(_do, self.megabytes, self.seconds, work, arguments)
         try:
             while True:
-                message, numbers = self._receive(receiver, process, deadline)
-                if "refused" in message:
-                    raise Refused(message["refused"])
-                if "failed" in message:
-                    raise RuntimeError(message["failed"])
+                message, numbers = process.receive(deadline)
                 if "values" in message:
                     return message["values"], numbers
                 progress(*message["progress"])
         finally:
-            receiver.close()
-            process.kill()
-            process.join()
             process.close()
 
-    @staticmethod
-    def _receive(receiver: Connection, process: BaseProcess, deadline: float) -> tuple[dict[str, Any], np.ndarray]:
-        """Waits for the next message, and for the numbers that follow the last one."""
-        if not receiver.poll(max(deadline - time.monotonic(), 0)):
+    def open(self, begin: Callable[..., Answer], *arguments: Any) -> "IsolatedProcess":
+        """Starts a process that answers one message after another.
+
+        Args:
+            begin: A function of a module. The process calls it with `arguments` at the first message.
+            *arguments: Its arguments.
+        """
+        return IsolatedProcess(_converse, self.megabytes, self.seconds, begin, arguments)
+
+
+class IsolatedProcess:
+    """A process with limits, and the line to it.
+
+    Args:
+        serve: What the process does with its end of the line, its limits, `work` and `arguments`.
+        megabytes: Memory that it may take.
+        seconds: Processor time that it may take.
+        work: A function of a module.
+        arguments: Its arguments.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[..., None],
+        megabytes: int,
+        seconds: int,
+        work: Callable[..., Any],
+        arguments: tuple[Any, ...],
+    ) -> None:
+        context = multiprocessing.get_context("forkserver")
+        self._line, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, megabytes, seconds, work, arguments), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ask(self, values: dict[str, Any], content: bytes, deadline: float) -> Product:
+        """Sends a message, and waits for the answer to it.
+
+        Args:
+            values: Values that JSON can hold.
+            content: What goes with them.
+            deadline: When to give up, as `time.monotonic` counts.
+
+        Raises:
+            Refused: If the message is refused, is not answered in time, or the process is ended by a limit or a crash.
+            RuntimeError: If the work fails for another reason.
+        """
+        with self._ended_after(deadline):
+            try:
+                self._line.send_bytes(json.dumps(values).encode())
+                self._line.send_bytes(content)
+            except OSError as error:
+                raise self._lost(deadline) from error
+        message, numbers = self.receive(deadline)
+        return message["values"], numbers
+
+    def receive(self, deadline: float) -> tuple[dict[str, Any], np.ndarray]:
+        """Waits for the next message, and for the numbers that follow values.
+
+        Args:
+            deadline: When to give up, as `time.monotonic` counts.
+
+        Raises:
+            Refused: If the work refuses, there is no message in time, or the process is ended by a limit or a crash.
+            RuntimeError: If the work fails for another reason.
+        """
+        if not self._line.poll(max(deadline - time.monotonic(), 0)):
             raise Refused("too_slow")
+        with self._ended_after(deadline):
+            try:
+                message = json.loads(self._line.recv_bytes(_LARGEST_MESSAGE))
+                numbers = self._line.recv_bytes(_LARGEST_MESSAGE) if "values" in message else b""
+                array = np.frombuffer(numbers, np.float32).reshape(message.get("shape", -1))
+            except (OSError, EOFError, ValueError) as error:  # it has ended without a result, or sends nonsense
+                raise self._lost(deadline) from error
+        if "refused" in message:
+            raise Refused(message["refused"])
+        if "failed" in message:
+            raise RuntimeError(message["failed"])
+        return message, array
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._line.close()
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+
+    @contextmanager
+    def _ended_after(self, deadline: float) -> Iterator[None]:
+        """Ends the process a second after the deadline, so that one which hangs in half a message is not waited for."""
+        watch = threading.Timer(max(deadline - time.monotonic(), 0) + 1, self._process.kill)
+        watch.daemon = True
+        watch.start()
         try:
-            message = json.loads(receiver.recv_bytes(_LARGEST_MESSAGE))
-            numbers = receiver.recv_bytes(_LARGEST_MESSAGE) if "values" in message else b""
-            return message, np.frombuffer(numbers, np.float32).reshape(message.get("shape", -1))
-        except (OSError, EOFError, ValueError) as error:  # it has ended without a result, or sends nonsense
-            process.join(1)
-            logger.warning("A process that worked on a video ended with the code %s.", process.exitcode)
-            raise Refused("unreadable") from error
+            yield
+        finally:
+            watch.cancel()
+
+    def _lost(self, deadline: float) -> Refused:
+        """What became of a process that does not answer any more."""
+        self._process.join(1)
+        logger.warning("A process that worked on a video ended with the code %s.", self._process.exitcode)
+        return Refused("unreadable" if time.monotonic() < deadline else "too_slow")
 
 
-def _serve(
-    sender: Connection, megabytes: int, seconds: int, work: Callable[..., Product], arguments: tuple[Any, ...]
+def _do(
+    line: Connection, megabytes: int, seconds: int, work: Callable[..., Product], arguments: tuple[Any, ...]
 ) -> None:
-    """What the process does."""
+    """What a process does that is started for one work."""
+    _limit(megabytes, seconds)
+
+    def report(step: str, done: int, total: int | None) -> None:
+        line.send_bytes(json.dumps({"progress": (step, done, total)}).encode())
+
+    _tell(line, lambda: work(*arguments, report))
+
+
+def _converse(
+    line: Connection, megabytes: int, seconds: int, begin: Callable[..., Answer], arguments: tuple[Any, ...]
+) -> None:
+    """What a process does that answers messages."""
+    _limit(megabytes, seconds)
+    answer: Answer | None = None
+
+    def answer_next() -> Product:
+        nonlocal answer
+        answer = answer or begin(*arguments)
+        return answer(values, content)
+
+    with suppress(EOFError):  # the page has closed the line
+        while True:
+            values, content = json.loads(line.recv_bytes()), line.recv_bytes()
+            _tell(line, answer_next)
+
+
+def _limit(megabytes: int, seconds: int) -> None:
     size = megabytes * 1024**2
     for kind, limit in (
         (resource.RLIMIT_DATA, size),
@@ -145,22 +254,23 @@ def _serve(
     ):
         resource.setrlimit(kind, (limit, limit))
 
-    def send(**message: Any) -> None:
-        sender.send_bytes(json.dumps(message).encode())
 
-    def report(step: str, done: int, total: int | None) -> None:
-        send(progress=(step, done, total))
+def _tell(line: Connection, work: Callable[[], Product]) -> None:
+    """Does the work, and tells the page what came of it."""
+
+    def send(**message: Any) -> None:
+        line.send_bytes(json.dumps(message).encode())
 
     try:
-        values, numbers = work(*arguments, report)
+        values, numbers = work()
     except Refused as refused:
         send(refused=str(refused))
     except MemoryError:
-        logger.warning("A video needs more than %d MB.", megabytes)
+        logger.warning("A video needs more memory than it may have.")
         send(refused="unreadable")
     except Exception as error:
         send(failed=f"{type(error).__name__}: {error}")
         raise  # so that its traceback is logged
     else:
         send(values=values, shape=numbers.shape)
-        sender.send_bytes(np.ascontiguousarray(numbers, np.float32).tobytes())
+        line.send_bytes(np.ascontiguousarray(numbers, np.float32).tobytes())

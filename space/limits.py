@@ -36,6 +36,12 @@ LIVE_IDLE = 5
 LIVE_FRAME_RATE = 15
 LIVE_SIGNS = 20
 
+#: Seconds in which a picture must be answered: the first waits for the landmarker.
+LIVE_PICTURE = 30
+
+#: The largest request that is no upload, in megabytes: a picture of a camera.
+LARGEST_REQUEST = 4
+
 #: What is still there when its page is closed is deleted, in seconds: how often that is looked at, and the age it may
 #: reach.
 DELETE_CACHE = (300, 1500)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import limits
-import numpy as np
-from isolation import Refused
+from isolation import IsolatedProcess, Isolation, Refused
+from recognition import open_camera
 
 #: Seconds between two pictures that seem to come at the same time.
 _LEAST_STEP = 1e-3
@@ -34,44 +34,61 @@ class View:
     problem: str = ""
 
 
+def start_camera(extractor: Any) -> IsolatedProcess:
+    """Starts the process that decodes the pictures of one camera and finds landmarks in them.
+
+    Args:
+        extractor: A `HolisticExtractor`.
+    """
+    # Its threads take the time of several cores.
+    return Isolation(seconds=limits.LIVE_SECONDS * 4).open(open_camera, extractor)
+
+
 class LiveSession:
     """The camera of one visitor, from its first picture on.
 
     Args:
         recognizer: A `SignRecognitionPipeline`.
         begin: When the first picture came, in seconds of any clock.
+        start: Starts the process of a camera.
     """
 
-    def __init__(self, recognizer: Any, begin: float) -> None:
+    def __init__(self, recognizer: Any, begin: float, start: Callable[[Any], IsolatedProcess]) -> None:
         self.begin = self.last = begin
         self.closed = False
         self._recognizer = recognizer
-        self._tracker: Any = None
+        self._start = start
+        self._camera: IsolatedProcess | None = None
         self._stream: Any = None
         self._time = -1.0  # of the last picture, in seconds from the beginning
         self._pictures = 0
         self._signs: deque[Any] = deque(maxlen=limits.LIVE_SIGNS)
         self._lock = threading.Lock()  # pictures come in threads of their own
 
-    def see(self, picture: np.ndarray, now: float) -> View:
+    def see(self, picture: bytes, now: float) -> View:
         """Looks at the next picture.
 
         Args:
-            picture: RGB uint8 `(height, width, 3)`.
+            picture: A JPEG, PNG or WebP file.
             now: When it came.
 
         Returns:
             What is known now; nothing where the session was closed meanwhile.
+
+        Raises:
+            Refused: If the picture is too large, or cannot be looked at.
         """
-        height, width = picture.shape[:2]
         with self._lock:
             if self.closed:
                 return View()
-            if self._tracker is None:
-                self._tracker = self._recognizer.extractor.track()
-                self._stream = self._recognizer.stream(limits.LIVE_FRAME_RATE, width, height)
+            if self._camera is None:
+                self._camera = self._start(self._recognizer.extractor)
             self._time = max(self._time + _LEAST_STEP, now - self.begin)
-            coordinates = self._tracker(picture, self._time)
+            deadline = time.monotonic() + limits.LIVE_PICTURE
+            size, coordinates = self._camera.ask({"time": self._time}, picture, deadline)
+            width, height = size["width"], size["height"]
+            if self._stream is None:
+                self._stream = self._recognizer.stream(limits.LIVE_FRAME_RATE, width, height)
             self._signs.extendleft(self._stream.add(coordinates, self._time))
             self._pictures += 1
             skeleton = self._recognizer.draw_svg(coordinates, width, height)
@@ -81,9 +98,9 @@ class LiveSession:
         """Lets the landmarker go; closing again does nothing."""
         with self._lock:
             self.closed = True
-            tracker, self._tracker, self._stream = self._tracker, None, None
-            if tracker is not None:
-                tracker.close()
+            camera, self._camera, self._stream = self._camera, None, None
+            if camera is not None:
+                camera.close()
 
 
 class LiveSessions:
@@ -94,35 +111,40 @@ class LiveSessions:
     Args:
         recognizer: A `SignRecognitionPipeline`.
         clock: Tells the time in seconds.
+        start: Starts the process of a camera.
     """
 
-    def __init__(self, recognizer: Any, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        recognizer: Any,
+        clock: Callable[[], float] = time.monotonic,
+        start: Callable[[Any], IsolatedProcess] = start_camera,
+    ) -> None:
         self._recognizer = recognizer
         self._clock = clock
+        self._start = start
         self._sessions: dict[str, LiveSession] = {}
         self._lock = threading.Lock()
         self._watch: threading.Timer | None = None
 
-    def see(self, visitor: str, picture: np.ndarray) -> View:
+    def see(self, visitor: str, picture: bytes) -> View:
         """Looks at the next picture of a visitor.
 
         Args:
             visitor: The visitor's session.
-            picture: RGB uint8 `(height, width, 3)`.
+            picture: A JPEG, PNG or WebP file.
 
         Raises:
-            Refused: If the picture is too large, too many visitors are here, or this one has been for too long. After a
-                pause in which the session ends, the visitor may come again.
+            Refused: If the picture is too large or cannot be looked at, too many visitors are here, or this one has
+                been for too long. After a pause in which the session ends, the visitor may come again.
         """
-        if picture.shape[0] * picture.shape[1] > limits.LARGEST_MEGAPIXELS * 1e6:
-            raise Refused("too_large")
         now = self._clock()
         with self._lock:
             session = self._sessions.get(visitor)
             if session is None:
                 if sum(not other.closed for other in self._sessions.values()) >= limits.LIVE_AT_A_TIME:
                     raise Refused("live_full")
-                session = self._sessions[visitor] = LiveSession(self._recognizer, now)
+                session = self._sessions[visitor] = LiveSession(self._recognizer, now, self._start)
                 self._keep_watch()
             session.last = now
         if now - session.begin > limits.LIVE_SECONDS:
@@ -130,8 +152,10 @@ class LiveSessions:
             raise Refused("live_over")
         try:
             return session.see(picture, now)
-        except BaseException:
+        except BaseException as error:
             self.leave(visitor)
+            if isinstance(error, Refused) and str(error) in ("unreadable", "too_slow"):
+                raise Refused("live_failed") from error
             raise
 
     def leave(self, visitor: str) -> None:

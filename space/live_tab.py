@@ -1,12 +1,13 @@
 """The live tab of the page: the camera's pictures go in as they come, signs come out when they end."""
 
+import base64
+import binascii
 import html
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 import limits
-import numpy as np
 from answer import show_message, texts_of
 from isolation import Refused
 from live import LiveSessions, View
@@ -59,6 +60,24 @@ def show_signs(view: View | None, language: str) -> str:
     )
 
 
+def picture_of(sent: dict[str, Any]) -> bytes:
+    """The file of a picture that the browser has sent as an address which holds it all.
+
+    Args:
+        sent: What Gradio has received.
+
+    Raises:
+        Refused: If it is something else, as other programs may send.
+    """
+    kind, _, content = str(sent.get("url")).partition(",")
+    if not (kind.startswith("data:image/") and kind.endswith(";base64")):
+        raise Refused("live_failed")
+    try:
+        return base64.b64decode(content, validate=True)
+    except binascii.Error as error:
+        raise Refused("live_failed") from error
+
+
 def answer_camera(sessions: LiveSessions) -> Callable[..., tuple[Any, ...]]:
     """Makes the handler of the camera's pictures.
 
@@ -67,13 +86,13 @@ def answer_camera(sessions: LiveSessions) -> Callable[..., tuple[Any, ...]]:
     """
 
     def handle(
-        picture: np.ndarray | None, known: View | None, language: str, request: gr.Request
+        picture: dict[str, Any] | None, known: View | None, language: str, request: gr.Request
     ) -> tuple[View | None, str, Any, Any]:
         """Returns what is known now, and the skeleton, the sign under way and the signs so far as HTML."""
         if picture is None:
             return known, "", gr.skip(), gr.skip()
         try:
-            view = sessions.see(str(request.session_hash), picture)
+            view = sessions.see(str(request.session_hash), picture_of(picture))
         except Refused as refused:
             view = View(signs=known.signs if known else (), problem=str(refused))
         signs = gr.skip() if known is not None and known.signs == view.signs else show_signs(view, language)
@@ -130,6 +149,8 @@ def build_live_tab(sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any
         time_limit=limits.LIVE_SECONDS,
         # A stream holds its place as long as it lasts, so the sessions themselves are counted, and the visitor is told.
         concurrency_limit=None,
+        # Gradio would decode pictures of any size, here.
+        preprocess=False,
         **quiet,
     )
     refused.click(refuse, [known, language], [known, now], queue=False, **quiet)

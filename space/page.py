@@ -17,7 +17,7 @@ from live_tab import TELL_REFUSAL, build_live_tab
 from recognition import Outcome, recognize
 from starlette.middleware import Middleware
 from texts import LANGUAGES
-from visitors import UploadWatcher, VisitorFiles
+from visitors import RequestLimit, UploadWatcher, VisitorFiles
 
 FOLDER = Path(__file__).parent
 
@@ -229,8 +229,12 @@ def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.B
             return None, ""
 
         def leave(request: gr.Request) -> None:
-            files.leave(str(request.session_hash))
-            sessions.leave(str(request.session_hash))
+            visitor = str(request.session_hash)
+            files.leave(visitor)
+            sessions.leave(visitor)
+            # Gradio would keep the answer, and the last picture of the camera, for another hour.
+            demo.state_holder.session_data.pop(visitor, None)
+            demo.state_holder.time_last_used.pop(visitor, None)
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         demo.load(None, outputs=language, js=BROWSER_LANGUAGE, api_visibility="private")
@@ -290,7 +294,7 @@ def serve(recognizer: Any, port: int | None = None, *, wait: bool = True) -> gr.
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
-        app_kwargs={"middleware": [Middleware(UploadWatcher, files=files)]},
+        app_kwargs={"middleware": [Middleware(RequestLimit), Middleware(UploadWatcher, files=files)]},
         mcp_server=find_spec("mcp") is not None,
         footer_links=["api"],
         theme=THEME,

@@ -1,6 +1,6 @@
 """One request: from a video to the answer, to the moments that decided it, and to the video with the skeleton drawn.
 
-What opens the visitor's file, `find_landmarks` and `draw`, is done in a process of its own; see `isolation`.
+What opens visitors' files, `find_landmarks`, `draw` and `open_camera`, runs in processes of its own; see `isolation`.
 """
 
 import base64
@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import limits
 import numpy as np
-from isolation import Isolation, Product, Progress, Refused, Run
+from isolation import Answer, Isolation, Product, Progress, Refused, Run
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +172,50 @@ def find_landmarks(extractor: Any, video: str | Path, report: Progress) -> Produ
         logger.warning("A video could not be recognised: %s", error)
         raise Refused("unreadable") from error
     return {"fps": landmarks.fps, "width": landmarks.width, "height": landmarks.height}, landmarks.coordinates
+
+
+def open_camera(extractor: Any) -> Answer:
+    """Begins to look at the pictures of a camera, in a process of its own; see `Isolation.open`.
+
+    Args:
+        extractor: A `HolisticExtractor`.
+
+    Returns:
+        What answers a picture, with its "time" in seconds among the values: "width" and "height" of it, and the
+        coordinates `(543, 3)`.
+    """
+    tracker = extractor.track()
+
+    def see(values: dict[str, Any], content: bytes) -> Product:
+        picture = decode_picture(content)
+        return {"width": picture.shape[1], "height": picture.shape[0]}, tracker(picture, values["time"])
+
+    return see
+
+
+def decode_picture(content: bytes) -> np.ndarray:
+    """Decodes a picture of a camera.
+
+    Args:
+        content: A JPEG, PNG or WebP file.
+
+    Returns:
+        RGB uint8 `(height, width, 3)`.
+
+    Raises:
+        Refused: If it is no such file, or too large.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as picture:
+            if picture.width * picture.height > limits.LARGEST_MEGAPIXELS * 1e6:
+                raise Refused("too_large")
+            return np.asarray(picture.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise Refused("too_large") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Refused("live_failed") from error
 
 
 def find_moments(times: list[float], weights: list[float]) -> tuple[Moment, ...]:

@@ -62,6 +62,7 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "live_full": "All places are taken. This starts by itself when one is free.",
         "live_over": "{minutes} minutes are over. Press Stop, wait a few seconds, and record again.",
+        "live_failed": "The pictures cannot be looked at. Press Stop, wait a few seconds, and record again.",
         "live_no_camera": (
             "There is no picture from the camera. Allow this page to use it in the settings of your browser, and see "
             "that no other program uses it."
@@ -125,6 +126,7 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "live_full": "Все места заняты. Распознавание начнётся само, когда место освободится.",
         "live_over": "{minutes} минут истекли. Остановите запись, подождите несколько секунд и начните снова.",
+        "live_failed": "Кадры не удаётся обработать. Остановите запись, подождите несколько секунд и начните снова.",
         "live_no_camera": (
             "Нет изображения с камеры. Разрешите этой странице доступ к камере в настройках браузера и проверьте, "
             "не занята ли камера другой программой."

@@ -1,10 +1,13 @@
-"""The files of each visitor: they are deleted when nobody needs them any more."""
+"""What visitors send: how large it may be, and when their files are deleted."""
 
 import json
 import threading
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import limits
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -102,6 +105,24 @@ class UploadWatcher:
             await send(message)
 
         await self._app(scope, receive, watch)
+
+
+class RequestLimit:
+    """Refuses requests that are too large, which the page would hold in its memory or on its disk: an ASGI middleware.
+
+    Args:
+        app: The page's application.
+    """
+
+    def __init__(self, app: "ASGIApp") -> None:
+        # Gradio limits each file of an upload, not how many there are.
+        self._uploads = RequestBodyLimitMiddleware(app, (limits.LARGEST_MEGABYTES + 1) * 1024**2)
+        self._others = RequestBodyLimitMiddleware(app, limits.LARGEST_REQUEST * 1024**2)
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Handles a request."""
+        is_upload = scope["type"] == "http" and scope["path"].endswith("/upload")
+        await (self._uploads if is_upload else self._others)(scope, receive, send)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

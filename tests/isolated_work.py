@@ -4,10 +4,12 @@ import os
 import signal
 import time
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from isolation import Product, Progress, Refused
+from isolation import Answer, Product, Progress, Refused
 
 #: The process that has imported this file.
 IMPORTER = os.getpid()
@@ -60,3 +62,32 @@ def open_files(report: Progress) -> Product:
         with suppress(FileNotFoundError):  # that of the listing itself
             targets.append(str(entry.readlink()))
     return {"open": targets}, np.empty(0)
+
+
+def count_from(first: int) -> Answer:
+    """Answers with the number of each message; some are not answered."""
+    number = first - 1
+
+    def answer(values: dict[str, Any], content: bytes) -> Product:
+        nonlocal number
+        number += 1
+        if values.get("do") == "refuse":
+            raise Refused("too_large")
+        if values.get("do") == "fail":
+            raise LookupError("There is no such thing.")
+        if values.get("do") == "die":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if values.get("do") == "sleep":
+            time.sleep(600)
+        if values.get("do") == "fill_memory":
+            return {}, np.ones(10**9)
+        return {"process": os.getpid(), "number": number}, np.frombuffer(content, np.uint8).astype(np.float32)
+
+    return answer
+
+
+def stop_in_the_middle(line: Connection, *_: Any) -> None:
+    """A process that was taken over: it begins a message, and never ends it."""
+    line.recv_bytes()
+    os.write(line.fileno(), (100).to_bytes(4, "big"))
+    time.sleep(600)

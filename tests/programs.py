@@ -1,7 +1,10 @@
 """Programs that ask the Space's app."""
 
+import base64
 import json
+from functools import cached_property
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -40,3 +43,37 @@ class Program:
         response.raise_for_status()
         (path,) = response.json()
         return self.ask(path)
+
+    def show(self, picture: bytes, visitor: str = "") -> str:
+        """Shows the first picture of a camera, as the page in a browser does.
+
+        Args:
+            picture: A PNG file.
+            visitor: A session's name; a new one by default.
+
+        Returns:
+            What the page says, as HTML.
+        """
+        session = visitor or uuid4().hex
+        address = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        data = [{"path": None, "url": address, "meta": {"_type": "gradio.FileData"}}, None, "en"]
+        call = {"data": data, "fn_index": self._stream, "session_hash": session}
+        self.client.post("/queue/join", json=call).raise_for_status()
+        with self.client.stream("GET", "/queue/data", params={"session_hash": session}) as events:
+            for line in events.iter_lines():
+                message = json.loads(line.partition(": ")[2] or "{}")
+                if message.get("msg") in ("process_streaming", "process_completed"):
+                    assert message["success"], message
+                    return str(message["output"])
+        raise AssertionError("The page has not answered.")
+
+    @cached_property
+    def _stream(self) -> int:
+        """The number of the handler of a camera's pictures."""
+        config = self.client.get(str(self.client.base_url).replace("/gradio_api/", "/config")).json()
+        (number,) = (
+            handler["id"]
+            for handler in config["dependencies"]
+            if any(event == "stream" for _, event in handler["targets"])
+        )
+        return int(number)

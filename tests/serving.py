@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,3 +75,9 @@ def serve_space(folder: Path, landmarker: Path, model: Path) -> Iterator[Served]
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def workers(served: Served) -> list[psutil.Process]:
+    """The processes that look at what visitors send: the children of the one that they are forked from."""
+    page = psutil.Process(served.process.pid)
+    return [worker for child in page.children() for worker in child.children()]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from browsing import PHONE, check_accessibility, write_camera_film
 from playwright.sync_api import Browser, Page, expect
-from serving import Served
+from serving import Served, workers
 from texts import TEXTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
@@ -44,34 +44,28 @@ def open_tab(browser: Browser, served: Served) -> Iterator[Callable[[str], Page]
         context.close()
 
 
-def landmarker_threads(served: Served) -> int:
-    """How many threads the page's landmarker has. A library starts one from them that stays, and has their name too."""
-    threads = Path(f"/proc/{served.process.pid}/task").iterdir()
-    return sum((thread / "comm").read_text().startswith("mediapipe") for thread in threads)
-
-
-def test_signs_before_the_camera_are_named_and_the_landmarker_is_let_go(
+def test_signs_before_the_camera_are_named_and_the_process_that_looks_is_ended(
     open_tab: Callable[[str], Page], served: Served, screenshots: Path
 ) -> None:
     page = open_tab("en-US")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     camera = page.locator("#live-camera")
-    assert landmarker_threads(served) == 0
+    assert not workers(served)
     camera.get_by_title("grant webcam access").click()
     camera.get_by_label("capture photo").click()
     rows = page.locator("#live-signs li")
     expect(rows.first).to_be_visible(timeout=SIGN_TIMEOUT)
     expect(rows.first).to_contain_text("%")
     expect(page.locator("#live-skeleton svg path").first).to_be_visible(timeout=30_000)
-    assert landmarker_threads(served) > 1
+    assert len(workers(served)) == 1
     page.screenshot(path=screenshots / "live.png", full_page=True)
     check_accessibility(page)
 
     camera.get_by_label("capture photo").click()  # stops
     deadline = time.monotonic() + 60
-    while landmarker_threads(served) > 1 and time.monotonic() < deadline:
+    while workers(served) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert landmarker_threads(served) <= 1
+    assert not workers(served)
     expect(page.locator("#live-skeleton svg")).to_be_hidden(timeout=30_000)
     # The signs stay, in the other language too.
     page.get_by_label("Русский").check()

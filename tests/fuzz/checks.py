@@ -14,6 +14,13 @@ def decode_video(content: bytes, folder: Path) -> None:
         assert picture.ndim == 3
 
 
+def decode_picture(content: bytes, folder: Path) -> None:
+    """Decodes what a browser shows the live tab."""
+    from recognition import decode_picture
+
+    assert decode_picture(content).ndim == 3
+
+
 def load_arrays(content: bytes, folder: Path) -> None:
     """Loads landmark arrays and prepares a clip."""
     from slr_hf.data import load_landmark_arrays, to_landmarks

@@ -4,6 +4,7 @@ Here a hundred of each kind are tried; `make soak-fuzz`, or SLR_MUTATIONS=10000,
 number and kept in outputs/fuzz.
 """
 
+import io
 import logging
 import os
 import shutil
@@ -18,9 +19,11 @@ from fuzz import checks
 from fuzz.mutations import mutate, mutate_json, mutate_members
 from fuzz.workers import Check, Trial, try_mutations
 from hostile_videos import noise, write_video
+from isolation import Refused
+from PIL import Image
 
 from slr_hf.data.landmark_arrays import LandmarkArrays
-from slr_hf.model.extraction_slr import VideoError
+from slr_hf.model.extraction_slr import VideoError, read_frames
 from slr_hf.model.loading_slr import ModelError
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,18 @@ def webm(data: Path, model: Path, folder: Path) -> bytes:
 
 def mpegts(data: Path, model: Path, folder: Path) -> bytes:
     return write_video(folder / "clip.ts", noise(10), codec="libx264").read_bytes()
+
+
+def picture(form: str) -> Make:
+    """A picture of a camera."""
+
+    def make(data: Path, model: Path, folder: Path) -> bytes:
+        _, frame = next(read_frames(data / "videos/msl150_hoy_001.mp4", 240))
+        written = io.BytesIO()
+        Image.fromarray(frame).save(written, form)
+        return written.getvalue()
+
+    return make
 
 
 def npz(data: Path, model: Path, folder: Path) -> bytes:
@@ -97,6 +112,9 @@ KINDS: dict[str, tuple[Make, Mutate, Check, tuple[type[Exception]]]] = {
     "mp4": (mp4, mutate, checks.decode_video, (VideoError,)),
     "webm": (webm, mutate, checks.decode_video, (VideoError,)),
     "mpegts": (mpegts, mutate, checks.decode_video, (VideoError,)),
+    "jpeg": (picture("JPEG"), mutate, checks.decode_picture, (Refused,)),
+    "png": (picture("PNG"), mutate, checks.decode_picture, (Refused,)),
+    "webp": (picture("WEBP"), mutate, checks.decode_picture, (Refused,)),
     "npz": (npz, mutate, checks.load_arrays, (ValueError,)),
     "npz with right checksums": (npz, mutate_members, checks.load_arrays, (ValueError,)),
     "parquet": (shard, mutate, checks.load_parquet, (ValueError,)),

@@ -1,7 +1,11 @@
 """What a stranger may try with uploads: to write elsewhere, to read what others sent, to fill the disk."""
 
+import io
+import json
 import re
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
@@ -9,6 +13,8 @@ from urllib.parse import quote
 import httpx
 import limits
 import pytest
+from answer import texts_of
+from PIL import Image
 from programs import Program
 from serving import Served
 
@@ -90,6 +96,44 @@ def test_a_file_over_the_limit_is_refused_and_not_kept(served: Served, program: 
     response = program.upload(bytes((limits.LARGEST_MEGABYTES + 1) * 2**20))
     assert response.status_code == 413
     assert not [path for path in files(served) if path.stat().st_size > 1_000_000]
+
+
+def test_many_files_that_together_are_over_the_limit_are_refused_and_not_kept(served: Served, program: Program) -> None:
+    half = bytes(limits.LARGEST_MEGABYTES * 2**19 + 2**20)
+    response = program.client.post("/upload", files=[("files", (f"{number}.mp4", half)) for number in range(2)])
+    assert response.status_code == 413
+    assert not [path for path in files(served) if path.stat().st_size > 1_000_000]
+
+
+@pytest.mark.parametrize("path", ["/queue/join", "/call/recognize_sign", "/mcp/"])
+def test_a_request_that_is_no_upload_must_be_small(program: Program, path: str) -> None:
+    """The page would hold it in its memory."""
+    large = json.dumps({"data": ["a" * (limits.LARGEST_REQUEST * 2**20)]}).encode()
+
+    def pieces() -> Iterator[bytes]:  # without a length in the header
+        yield from (large[begin : begin + 2**20] for begin in range(0, len(large), 2**20))
+
+    for content in (large, pieces()):
+        response = program.client.post(path, content=content, headers={"Content-Type": "application/json"})
+        assert response.status_code == 413
+
+
+def most_memory(served: Served) -> int:
+    """The most bytes that the page has held since its start; Linux keeps count."""
+    lines = Path(f"/proc/{served.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def test_a_small_picture_that_unpacks_to_a_gigabyte_does_not_fill_the_page(served: Served, program: Program) -> None:
+    """What the live tab is shown, a program can show it too."""
+    packed = io.BytesIO()
+    Image.new("L", (13_000, 13_000)).save(packed, "PNG")
+    program.show(b"no picture")
+    before = most_memory(served)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(program.show, [packed.getvalue()] * 4))
+    assert any(texts_of("en")["too_large"] in said for said in answers)
+    assert most_memory(served) - before < 100 * 2**20
 
 
 def test_an_upload_that_breaks_off_leaves_nothing_that_is_taken_for_whole(served: Served, program: Program) -> None:

@@ -5,13 +5,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import isolated_work
 import numpy as np
 import pytest
-from isolation import Isolation, Refused, run_here
+from isolation import IsolatedProcess, Isolation, Refused, run_here
 
 SOON = 120.0
 
@@ -120,3 +122,75 @@ def test_the_page_goes_on_when_a_process_is_killed_from_outside() -> None:
 
     with pytest.raises(Refused, match="unreadable"):
         Isolation(1000)(isolated_work.sleep, progress=kill, deadline=time.monotonic() + SOON)
+
+
+@pytest.fixture
+def counter() -> Iterator[IsolatedProcess]:
+    with closing(Isolation(1000).open(isolated_work.count_from, 7)) as process:
+        yield process
+
+
+def tell(process: IsolatedProcess, content: bytes = b"", seconds: float = SOON, **values: Any) -> Any:
+    return process.ask(values, content, time.monotonic() + seconds)
+
+
+def test_a_process_answers_one_message_after_another(counter: IsolatedProcess) -> None:
+    large = bytes(range(256)) * 10_000
+    for number in (7, 8):
+        values, array = tell(counter, large)
+        assert values["number"] == number
+        assert values["process"] != os.getpid()
+        np.testing.assert_array_equal(array, np.frombuffer(large, np.uint8))
+
+
+def test_after_a_refusal_a_process_goes_on(counter: IsolatedProcess) -> None:
+    with pytest.raises(Refused, match="too_large"):
+        tell(counter, do="refuse")
+    assert tell(counter)[0]["number"] == 8
+
+
+@pytest.mark.parametrize(
+    ("do", "seconds", "error", "message"),
+    [
+        ("die", SOON, Refused, "unreadable"),
+        ("fill_memory", SOON, Refused, "unreadable"),
+        ("sleep", 1, Refused, "too_slow"),
+        ("fail", SOON, RuntimeError, r"LookupError: There is no such thing\."),
+    ],
+)
+def test_a_message_that_is_not_answered_is_told(do: str, seconds: float, error: type[Exception], message: str) -> None:
+    with closing(Isolation(1000).open(isolated_work.count_from, 7)) as process:
+        worker = tell(process)[0]["process"]
+        with pytest.raises(error, match=message):
+            tell(process, seconds=seconds, do=do)
+    assert is_gone(worker)
+
+
+def test_a_process_that_is_gone_takes_no_message(counter: IsolatedProcess) -> None:
+    with pytest.raises(Refused):
+        tell(counter, do="die")
+    with pytest.raises(Refused, match="unreadable"):
+        tell(counter, bytes(10**7))
+
+
+def test_half_a_message_is_not_waited_for() -> None:
+    process = IsolatedProcess(isolated_work.stop_in_the_middle, 1000, 60, isolated_work.double, ())
+    # More than the line holds, so it is sent in pieces.
+    with closing(process), pytest.raises(Refused, match="too_slow"):
+        tell(process, bytes(10**7), seconds=2)
+
+
+def test_a_page_that_is_gone_leaves_no_process() -> None:
+    code = (
+        "import isolated_work, os, time; from isolation import Isolation; "
+        "process = Isolation(1000).open(isolated_work.count_from, 0); "
+        "print(process.ask({}, b'', time.monotonic() + 120)[0]['process'], flush=True); os._exit(0)"
+    )
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, check=True, stdout=subprocess.PIPE
+    )
+    deadline = time.monotonic() + SOON
+    while not is_gone(int(done.stdout)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert is_gone(int(done.stdout))

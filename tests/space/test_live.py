@@ -1,7 +1,6 @@
 """Sessions of visitors before their cameras."""
 
 import threading
-from types import SimpleNamespace
 from typing import Any
 
 import limits
@@ -14,39 +13,42 @@ from slr_hf.model.drawing_slr import skeleton_svg
 from slr_hf.model.landmarks_slr import LEFT_SHOULDER, NUM_LANDMARKS, RIGHT_HAND, RIGHT_SHOULDER
 from slr_hf.model.streaming_slr import StreamingRecognizer
 
-PICTURE = np.zeros((48, 64, 3), np.uint8)
+PICTURE, SIGNING = b"a picture", b"a picture of a hand"
 
 
-class Tracker:
-    """Sees a raised hand in pictures that are not black."""
+class Camera:
+    """A made-up process that sees a raised hand in some pictures."""
 
     def __init__(self) -> None:
         self.closed = False
         self.times: list[float] = []
+        self.problem: Exception | None = None
 
-    def __call__(self, picture: np.ndarray, time: float) -> np.ndarray:
+    def ask(self, values: dict[str, Any], content: bytes, deadline: float) -> Any:
         assert not self.closed
-        self.times.append(time)
+        if self.problem is not None:
+            raise self.problem
+        self.times.append(values["time"])
         frame = np.full((NUM_LANDMARKS, 3), np.nan, np.float32)
         frame[LEFT_SHOULDER], frame[RIGHT_SHOULDER] = (0.6, 0.4, 0), (0.4, 0.4, 0)
-        if picture.any():
+        if content == SIGNING:
             frame[list(RIGHT_HAND)] = (0.5, 0.4, 0)
-        return frame
+        return {"width": 64, "height": 48}, frame
 
     def close(self) -> None:
         self.closed = True
 
 
 class Recognizer:
-    """A pipeline with a made-up tracker and model; the recognizer of its streams is the real one."""
+    """A pipeline with made-up cameras and model; the recognizer of its streams is the real one."""
 
     def __init__(self) -> None:
-        self.trackers: list[Tracker] = []
-        self.extractor = SimpleNamespace(track=self.track)
+        self.cameras: list[Camera] = []
+        self.extractor = None
 
-    def track(self) -> Tracker:
-        self.trackers.append(Tracker())
-        return self.trackers[-1]
+    def start(self, extractor: Any) -> Any:
+        self.cameras.append(Camera())
+        return self.cameras[-1]
 
     def stream(self, fps: float, width: int, height: int) -> StreamingRecognizer:
         answer = {"predictions": [{"label": "hello", "score": 0.9}], "confidence": 0.95}
@@ -78,7 +80,7 @@ def sessions(recognizer: Recognizer, clock: Clock, monkeypatch: pytest.MonkeyPat
     """Sessions whose watch is not started by itself."""
     monkeypatch.setattr(threading.Timer, "start", lambda self: None)
     monkeypatch.setattr(limits, "LIVE_AT_A_TIME", 2)
-    return LiveSessions(recognizer, clock)
+    return LiveSessions(recognizer, clock, recognizer.start)
 
 
 def show(sessions: LiveSessions, clock: Clock, seconds: float, signing: bool, rate: float = 10) -> View:
@@ -86,7 +88,7 @@ def show(sessions: LiveSessions, clock: Clock, seconds: float, signing: bool, ra
     view = View()
     for _ in range(round(seconds * rate)):
         clock.now += 1 / rate
-        view = sessions.see("ann", PICTURE + np.uint8(255 * signing))
+        view = sessions.see("ann", SIGNING if signing else PICTURE)
     return view
 
 
@@ -116,13 +118,13 @@ def test_the_newest_sign_comes_first_and_old_ones_are_forgotten(
     assert begins == sorted(begins, reverse=True)
 
 
-def test_each_visitor_has_a_tracker_until_leaving(sessions: LiveSessions, recognizer: Recognizer, clock: Clock) -> None:
+def test_each_visitor_has_a_process_until_leaving(sessions: LiveSessions, recognizer: Recognizer, clock: Clock) -> None:
     sessions.see("ann", PICTURE)
     sessions.see("bob", PICTURE)
     clock.now += 0.1
     sessions.see("ann", PICTURE)
-    ann, bob = recognizer.trackers
-    assert [len(tracker.times) for tracker in (ann, bob)] == [2, 1]
+    ann, bob = recognizer.cameras
+    assert [len(camera.times) for camera in (ann, bob)] == [2, 1]
     sessions.leave("ann")
     sessions.leave("stranger")
     assert (ann.closed, bob.closed) == (True, False)
@@ -131,9 +133,9 @@ def test_each_visitor_has_a_tracker_until_leaving(sessions: LiveSessions, recogn
 def test_pictures_at_one_moment_are_seen_at_times_that_rise(sessions: LiveSessions, recognizer: Recognizer) -> None:
     for _ in range(3):
         sessions.see("ann", PICTURE)
-    (tracker,) = recognizer.trackers
-    assert tracker.times == sorted(set(tracker.times))
-    assert len(tracker.times) == 3
+    (camera,) = recognizer.cameras
+    assert camera.times == sorted(set(camera.times))
+    assert len(camera.times) == 3
 
 
 def test_who_sends_no_pictures_any_more_is_let_go(sessions: LiveSessions, recognizer: Recognizer, clock: Clock) -> None:
@@ -142,21 +144,21 @@ def test_who_sends_no_pictures_any_more_is_let_go(sessions: LiveSessions, recogn
     sessions.see("bob", PICTURE)
     clock.now += 1
     sessions.close_idle()
-    assert [tracker.closed for tracker in recognizer.trackers] == [True, False]
+    assert [camera.closed for camera in recognizer.cameras] == [True, False]
     sessions.see("ann", PICTURE)
-    assert len(recognizer.trackers) == 3, "a session of its own"
+    assert len(recognizer.cameras) == 3, "a session of its own"
 
 
 def test_the_watch_goes_on_until_nobody_is_left(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LIVE_IDLE", 0.05)
     before = threading.active_count()
-    sessions = LiveSessions(recognizer)
+    sessions = LiveSessions(recognizer, start=recognizer.start)
     sessions.see("ann", PICTURE)
     for _ in range(200):
-        if recognizer.trackers[0].closed and threading.active_count() == before:
+        if recognizer.cameras[0].closed and threading.active_count() == before:
             break
         threading.Event().wait(0.05)
-    assert recognizer.trackers[0].closed
+    assert recognizer.cameras[0].closed
     assert threading.active_count() == before
 
 
@@ -177,7 +179,7 @@ def test_a_session_ends_after_a_while_and_another_begins_after_a_pause(
     for _ in range(2):
         with pytest.raises(Refused, match="live_over"):
             sessions.see("ann", PICTURE)
-    assert recognizer.trackers[0].closed
+    assert recognizer.cameras[0].closed
     sessions.see("bob", PICTURE)
     sessions.see("cem", PICTURE)  # ann's place is free
     sessions.leave("bob")
@@ -186,16 +188,29 @@ def test_a_session_ends_after_a_while_and_another_begins_after_a_pause(
     sessions.see("ann", PICTURE)
 
 
-def test_a_picture_larger_than_any_camera_is_refused(
-    sessions: LiveSessions, recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (Refused("too_large"), "too_large"),
+        (Refused("live_failed"), "live_failed"),
+        # What is said of videos is not said of pictures.
+        (Refused("unreadable"), "live_failed"),
+        (Refused("too_slow"), "live_failed"),
+    ],
+)
+def test_a_picture_that_cannot_be_looked_at_ends_the_session(
+    sessions: LiveSessions, recognizer: Recognizer, clock: Clock, problem: Refused, told: str
 ) -> None:
-    monkeypatch.setattr(limits, "LARGEST_MEGAPIXELS", 0.001)
-    with pytest.raises(Refused, match="too_large"):
+    sessions.see("ann", PICTURE)
+    recognizer.cameras[0].problem = problem
+    clock.now += 1
+    with pytest.raises(Refused, match=told):
         sessions.see("ann", PICTURE)
-    assert recognizer.trackers == []
+    assert recognizer.cameras[0].closed
+    assert sessions.see("ann", PICTURE).pictures == 1, "another begins"
 
 
-def test_a_failure_lets_the_landmarker_go(sessions: LiveSessions, recognizer: Recognizer, clock: Clock) -> None:
+def test_a_failure_ends_the_process(sessions: LiveSessions, recognizer: Recognizer, clock: Clock) -> None:
     sessions.see("ann", PICTURE)
     clock.now += 1
 
@@ -205,4 +220,4 @@ def test_a_failure_lets_the_landmarker_go(sessions: LiveSessions, recognizer: Re
     recognizer.draw_svg = fail  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="broken"):
         sessions.see("ann", PICTURE)
-    assert recognizer.trackers[0].closed
+    assert recognizer.cameras[0].closed

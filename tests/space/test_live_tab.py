@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from isolation import Refused
 from live import View
@@ -13,7 +12,7 @@ from slr_hf.model.streaming_slr import Segment
 
 live_tab = pytest.importorskip("live_tab", reason="needs gradio: pip install -e .[space]")
 
-PICTURE = np.zeros((48, 64, 3), np.uint8)
+PICTURE = {"path": None, "url": "data:image/jpeg;base64,aGVsbG8="}
 HELLO = Segment("hello <b>", 65.4, 66.4, 0.9, 0.954)
 
 
@@ -38,7 +37,7 @@ def test_screen_readers_are_told_signs_that_have_ended_not_those_under_way() -> 
     assert "role=" not in shown
 
 
-@pytest.mark.parametrize("problem", ["live_full", "live_over", "live_no_camera", "too_large"])
+@pytest.mark.parametrize("problem", ["live_full", "live_over", "live_no_camera", "live_failed", "too_large"])
 def test_a_problem_is_announced(problem: str) -> None:
     shown = live_tab.show_now(View(problem=problem), "ru")
     assert 'role="alert"' in shown
@@ -63,10 +62,41 @@ def test_the_list_is_sent_only_where_it_has_changed() -> None:
 
 
 def test_who_is_refused_is_told_why_and_keeps_the_signs_so_far() -> None:
-    def see(visitor: str, picture: np.ndarray) -> View:
+    def see(visitor: str, picture: bytes) -> View:
         raise Refused("live_over")
 
     known, skeleton, now, _ = answers(see)(PICTURE, View(signs=(HELLO,), under_way="bye", skeleton="<svg></svg>"))
     assert known == View(signs=(HELLO,), problem="live_over")
     assert skeleton == ""
     assert "5 minutes" in now
+
+
+def test_the_browsers_picture_is_passed_on_as_it_came() -> None:
+    seen: list[bytes] = []
+
+    def see(visitor: str, picture: bytes) -> View:
+        seen.append(picture)
+        return View()
+
+    answers(see)(PICTURE, None)
+    assert seen == [b"hello"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"url": None, "path": "/etc/passwd"},
+        {"url": "http://example.org/a.jpg"},
+        {"url": "data:text/html;base64,aGVsbG8="},
+        {"url": "data:image/svg+xml,<svg/>"},
+        {"url": "data:image/png;base64,?"},
+        {"url": "data:image/png;base64,aGVsbG8"},
+    ],
+)
+def test_what_is_no_picture_of_a_camera_is_refused(sent: dict[str, Any]) -> None:
+    def see(visitor: str, picture: bytes) -> View:
+        raise AssertionError
+
+    known, *_ = answers(see)(sent, None)
+    assert known.problem == "live_failed"

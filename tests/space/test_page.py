@@ -1,7 +1,10 @@
 """What the Space's page shows and offers, without a browser."""
 
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import limits
 import pytest
@@ -36,18 +39,38 @@ def test_the_page_reports_nothing_to_the_makers_of_gradio(monkeypatch: pytest.Mo
     assert page.build_demo(None, ["yes", "no"], page.VisitorFiles(".")).analytics_enabled is False
 
 
-@pytest.mark.integration
-def test_of_many_visitors_only_the_last_are_remembered(
-    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Gradio holds 80 KB for each, so a page that forgot nobody would grow with every visit."""
+@pytest.fixture
+def demo(model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The page, which remembers two visitors."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     monkeypatch.setattr(limits, "SESSIONS", 2)
-    demo = page.serve(SignRecognitionPipeline.from_pretrained(model_dir), wait=False)
-    try:
-        for visitors in (1, 2, 2, 2):
-            kind, said = Program(demo.local_url.rstrip("/")).recognize(b"Dear page")
-            assert (kind, said["error"]) == ("error", TEXTS["en"]["unreadable"])
-            assert len(demo.state_holder.session_data) == visitors
-    finally:
-        demo.close()
+    served = page.serve(SignRecognitionPipeline.from_pretrained(model_dir), wait=False)
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def program(demo: Any) -> Program:
+    return Program(demo.local_url.rstrip("/"))
+
+
+@pytest.mark.integration
+def test_of_many_visitors_only_the_last_are_remembered(demo: Any, program: Program) -> None:
+    """Gradio holds 80 KB for each, so a page that forgot nobody would grow with every visit."""
+    for visitors in (1, 2, 2, 2):
+        kind, said = program.recognize(b"Dear page")
+        assert (kind, said["error"]) == ("error", TEXTS["en"]["unreadable"])
+        assert len(demo.state_holder.session_data) == visitors
+
+
+@pytest.mark.integration
+def test_of_who_has_left_nothing_is_remembered(demo: Any, program: Program) -> None:
+    known = demo.state_holder.session_data
+    with program.client.stream("GET", "/heartbeat/ann") as presence:
+        assert presence.status_code == 200
+        assert TEXTS["en"]["live_failed"] in program.show(b"no picture", "ann")
+        assert "ann" in known
+    deadline = time.monotonic() + 60
+    while "ann" in known and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "ann" not in known

@@ -1,5 +1,8 @@
 import base64
+import io
+import time
 from collections.abc import Callable
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -8,8 +11,9 @@ import av
 import limits
 import numpy as np
 import pytest
-from isolation import Refused, run_here
-from recognition import Outcome, duration, find_moments, recognize
+from isolation import Isolation, Refused, run_here
+from PIL import Image
+from recognition import Outcome, decode_picture, duration, find_moments, open_camera, recognize
 
 from slr_hf.model.extraction_slr import HolisticExtractor
 from slr_hf.model.landmarks_slr import Landmarks
@@ -164,3 +168,51 @@ def test_a_few_frames_have_a_few_moments(frames: int) -> None:
 
 def test_without_frames_there_are_no_moments() -> None:
     assert find_moments([], []) == ()
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG"])
+@pytest.mark.parametrize("channels", ["RGB", "RGBA", "L"])
+def test_a_picture_of_a_camera_is_decoded(form: str, channels: str) -> None:
+    picture = np.full((48, 64, 3), (200, 100, 50), np.uint8)
+    packed = io.BytesIO()
+    Image.fromarray(picture).convert("RGB" if form == "JPEG" and channels == "RGBA" else channels).save(packed, form)
+    decoded = decode_picture(packed.getvalue())
+    assert (decoded.shape, decoded.dtype) == ((48, 64, 3), np.uint8)
+    expected = picture if channels != "L" else np.asarray(Image.fromarray(picture).convert("L").convert("RGB"))
+    np.testing.assert_allclose(decoded, expected, atol=6)
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "BMP", "PPM"])
+def test_a_picture_of_another_form_is_refused(form: str) -> None:
+    packed = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(packed, form)
+    with pytest.raises(Refused, match="live_failed"):
+        decode_picture(packed.getvalue())
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"<svg/>"])
+def test_what_is_no_picture_is_refused(content: bytes) -> None:
+    with pytest.raises(Refused, match="live_failed"):
+        decode_picture(content)
+
+
+@pytest.mark.parametrize("size", [3_001, 10_000, 30_000])
+def test_a_picture_larger_than_any_camera_is_refused_before_it_is_unpacked(size: int) -> None:
+    packed = io.BytesIO()
+    Image.new("1", (size, size)).save(packed, "PNG")
+    with pytest.raises(Refused, match="too_large"):
+        decode_picture(packed.getvalue())
+
+
+@pytest.mark.integration
+def test_the_process_of_a_camera_finds_what_the_landmarker_finds(data_dir: Path, landmarker_path: Path) -> None:
+    extractor = HolisticExtractor(landmarker_path)
+    pictures = [picture for _, picture in extractor.frames(data_dir / "videos/msl150_hoy_001.mp4")][30:33]
+    with closing(Isolation().open(open_camera, extractor)) as camera, extractor.track() as tracker:
+        for number, picture in enumerate(pictures):
+            packed = io.BytesIO()
+            Image.fromarray(picture).save(packed, "PNG")
+            values, coordinates = camera.ask({"time": number / 30}, packed.getvalue(), time.monotonic() + 120)
+            assert values == {"width": picture.shape[1], "height": picture.shape[0]}
+            np.testing.assert_array_equal(coordinates, tracker(picture, number / 30))
+            assert np.isfinite(coordinates).any()
