@@ -10,6 +10,7 @@ from uuid import uuid4
 import gradio as gr
 import limits
 from answer import NO_SIGN, confidence_word, show_message, show_moments, show_outcome, texts_of
+from downloads import limit_downloads
 from gradio.utils import get_upload_folder
 from isolation import Refused
 from live import LiveSessions
@@ -284,6 +285,7 @@ def serve(recognizer: Any, port: int | None = None, *, wait: bool = True) -> gr.
     Raises:
         OSError: If the port is taken.
     """
+    limit_downloads()
     files = VisitorFiles(get_upload_folder())
     demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()), files)
     demo.launch(

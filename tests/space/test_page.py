@@ -74,3 +74,20 @@ def test_of_who_has_left_nothing_is_remembered(demo: Any, program: Program) -> N
     while "ann" in known and time.monotonic() < deadline:
         time.sleep(0.1)
     assert "ann" not in known
+
+
+@pytest.mark.integration
+def test_a_program_may_name_an_address_which_is_fetched_within_limits(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def fetch(address: str, path: Path) -> None:
+        asked.append(address)
+        path.write_bytes(b"Dear page")
+
+    monkeypatch.setattr("downloads._fetch", fetch)
+    kind, said = program.ask("https://example.org/clip.mp4")
+    assert (kind, said["error"]) == ("error", TEXTS["en"]["unreadable"])
+    assert asked == ["https://example.org/clip.mp4"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()], "it goes with the answer"
