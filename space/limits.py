@@ -36,6 +36,9 @@ LIVE_IDLE = 5
 LIVE_FRAME_RATE = 15
 LIVE_SIGNS = 20
 
+#: Visitors with a camera who are answered at a time, most of them that they must wait. Gradio answers 40 in all.
+LIVE_VISITORS = 20
+
 #: Seconds in which a picture must be answered: the first waits for the landmarker.
 LIVE_PICTURE = 30
 

@@ -1,9 +1,11 @@
 """Live recognition: the camera of each visitor, picture by picture."""
 
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +126,8 @@ class LiveSessions:
         self._clock = clock
         self._start = start
         self._sessions: dict[str, LiveSession] = {}
+        #: When each visitor was answered last, also where the answer was a refusal; never yet where it is infinite.
+        self._answered: dict[str, float] = {}
         self._lock = threading.Lock()
         self._watch: threading.Timer | None = None
 
@@ -157,6 +161,27 @@ class LiveSessions:
             if isinstance(error, Refused) and str(error) in ("unreadable", "too_slow"):
                 raise Refused("live_failed") from error
             raise
+
+    @contextmanager
+    def answering(self, visitor: str) -> Iterator[None]:
+        """Notes that a visitor is being answered, until the block ends."""
+        self._answered[visitor] = math.inf
+        try:
+            yield
+        finally:
+            self._answered[visitor] = self._clock()
+
+    def waiting(self, visitors: Collection[str]) -> set[str]:
+        """Finds those who were answered and have sent nothing for a while.
+
+        Args:
+            visitors: All whose cameras are on. Others are forgotten.
+        """
+        for visitor in list(self._answered):
+            if visitor not in visitors:
+                self._answered.pop(visitor, None)
+        now = self._clock()
+        return {visitor for visitor, time in list(self._answered.items()) if now - time >= limits.LIVE_IDLE}
 
     def leave(self, visitor: str) -> None:
         """Ends the session of a visitor, if there is one."""

@@ -1,8 +1,10 @@
 """The live tab of the page: the camera's pictures go in as they come, signs come out when they end."""
 
+import asyncio
 import base64
 import binascii
 import html
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -91,14 +93,36 @@ def answer_camera(sessions: LiveSessions) -> Callable[..., tuple[Any, ...]]:
         """Returns what is known now, and the skeleton, the sign under way and the signs so far as HTML."""
         if picture is None:
             return known, "", gr.skip(), gr.skip()
-        try:
-            view = sessions.see(str(request.session_hash), picture_of(picture))
-        except Refused as refused:
-            view = View(signs=known.signs if known else (), problem=str(refused))
+        visitor = str(request.session_hash)
+        with sessions.answering(visitor):
+            try:
+                view = sessions.see(visitor, picture_of(picture))
+            except Refused as refused:
+                view = View(signs=known.signs if known else (), problem=str(refused))
         signs = gr.skip() if known is not None and known.signs == view.signs else show_signs(view, language)
         return view, show_skeleton(view), show_now(view, language), signs
 
     return handle
+
+
+async def end_silent_streams(queue: Any, sessions: LiveSessions) -> None:
+    """Ends the streams of pictures that do not come any more, again and again.
+
+    Gradio notices who closes the page, but waits for minutes for a program that has gone, and holds a place for it.
+
+    Args:
+        queue: The queue of the page, `gradio.queueing.Queue`.
+        sessions: The sessions of all visitors.
+    """
+    while True:
+        await asyncio.sleep(limits.LIVE_IDLE)
+        streams = [event for event in list(queue.event_ids_to_events.values()) if event.streaming]
+        waiting = sessions.waiting({event.session_hash for event in streams})
+        for event in streams:
+            if event.session_hash in waiting:  # as when a visitor presses "Stop"
+                event.run_time = math.inf
+                event.closed = True
+                event.signal.set()
 
 
 def build_live_tab(sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any, dict[str, str]]]:
@@ -148,7 +172,7 @@ def build_live_tab(sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any
         stream_every=1 / limits.LIVE_FRAME_RATE,
         time_limit=limits.LIVE_SECONDS,
         # A stream holds its place as long as it lasts, so the sessions themselves are counted, and the visitor is told.
-        concurrency_limit=None,
+        concurrency_limit=limits.LIVE_VISITORS,
         # Gradio would decode pictures of any size, here.
         preprocess=False,
         **quiet,

@@ -1,7 +1,9 @@
 """What the demo page shows and does: a video of one sign in, the five most likely glosses out."""
 
+import asyncio
 import html
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from downloads import limit_downloads
 from gradio.utils import get_upload_folder
 from isolation import Refused
 from live import LiveSessions
-from live_tab import TELL_REFUSAL, build_live_tab
+from live_tab import TELL_REFUSAL, build_live_tab, end_silent_streams
 from recognition import Outcome, recognize
 from starlette.middleware import Middleware
 from texts import LANGUAGES
@@ -128,19 +130,19 @@ def answer_program(recognizer: Any, files: VisitorFiles) -> Callable[..., dict[s
     return recognize_sign
 
 
-def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles) -> gr.Blocks:
+def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles, sessions: LiveSessions) -> gr.Blocks:
     """Builds the page.
 
     Args:
         recognizer: A `SignRecognitionPipeline`.
         glosses: What the model knows.
         files: The files of the visitors.
+        sessions: The cameras of the visitors.
     """
     glosses = sorted((gloss for gloss in glosses if gloss != NO_SIGN), key=str.casefold)
     items = "".join(f"<li>{html.escape(gloss)}</li>" for gloss in glosses)
     texts = texts_of("en", count=len(glosses))
     examples = sorted(str(path) for path in (FOLDER / "examples").glob("*.mp4"))
-    sessions = LiveSessions(recognizer)
 
     # Without `analytics_enabled`, the page would tell Gradio's makers of its start.
     with gr.Blocks(
@@ -286,8 +288,15 @@ def serve(recognizer: Any, port: int | None = None, *, wait: bool = True) -> gr.
         OSError: If the port is taken.
     """
     limit_downloads()
-    files = VisitorFiles(get_upload_folder())
-    demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()), files)
+    files, sessions = VisitorFiles(get_upload_folder()), LiveSessions(recognizer)
+    demo = build_demo(recognizer, list(recognizer.model.config.id2label.values()), files, sessions)
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        watch = asyncio.create_task(end_silent_streams(demo._queue, sessions))
+        yield
+        watch.cancel()
+
     demo.launch(
         server_port=port,
         max_file_size=f"{limits.LARGEST_MEGABYTES}mb",
@@ -296,7 +305,10 @@ def serve(recognizer: Any, port: int | None = None, *, wait: bool = True) -> gr.
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
-        app_kwargs={"middleware": [Middleware(RequestLimit), Middleware(UploadWatcher, files=files)]},
+        app_kwargs={
+            "lifespan": lifespan,
+            "middleware": [Middleware(RequestLimit), Middleware(UploadWatcher, files=files)],
+        },
         mcp_server=find_spec("mcp") is not None,
         footer_links=["api"],
         theme=THEME,

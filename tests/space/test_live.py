@@ -221,3 +221,19 @@ def test_a_failure_ends_the_process(sessions: LiveSessions, recognizer: Recogniz
     with pytest.raises(RuntimeError, match="broken"):
         sessions.see("ann", PICTURE)
     assert recognizer.cameras[0].closed
+
+
+def test_who_was_answered_and_sends_nothing_is_waiting(sessions: LiveSessions, clock: Clock) -> None:
+    with sessions.answering("ann"):
+        clock.now += 60
+        assert sessions.waiting({"ann"}) == set(), "an answer may take long"
+    clock.now += limits.LIVE_IDLE - 1
+    assert sessions.waiting({"ann", "bob"}) == set()
+    clock.now += 1
+    assert sessions.waiting({"ann", "bob"}) == {"ann"}
+    with pytest.raises(Refused), sessions.answering("ann"):
+        raise Refused("live_full")
+    assert sessions.waiting({"ann"}) == set(), "another picture has come"
+    clock.now += limits.LIVE_IDLE
+    assert sessions.waiting({"bob"}) == set(), "her camera is off"
+    assert sessions.waiting({"ann"}) == set(), "and she is forgotten"

@@ -36,14 +36,18 @@ def test_the_page_imports_nothing_of_the_package(repository: Path) -> None:
 
 def test_the_page_reports_nothing_to_the_makers_of_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
-    assert page.build_demo(None, ["yes", "no"], page.VisitorFiles(".")).analytics_enabled is False
+    assert (
+        page.build_demo(None, ["yes", "no"], page.VisitorFiles("."), page.LiveSessions(None)).analytics_enabled is False
+    )
 
 
 @pytest.fixture
 def demo(model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The page, which remembers two visitors."""
+    """The page, which remembers two visitors, and has places for two cameras."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     monkeypatch.setattr(limits, "SESSIONS", 2)
+    monkeypatch.setattr(limits, "LIVE_VISITORS", 2)
+    monkeypatch.setattr(limits, "LIVE_IDLE", 0.2)
     served = page.serve(SignRecognitionPipeline.from_pretrained(model_dir), wait=False)
     yield served
     served.close()
@@ -74,6 +78,17 @@ def test_of_who_has_left_nothing_is_remembered(demo: Any, program: Program) -> N
     while "ann" in known and time.monotonic() < deadline:
         time.sleep(0.1)
     assert "ann" not in known
+
+
+@pytest.mark.integration
+def test_programs_that_show_one_picture_and_go_hold_no_place(demo: Any, program: Program) -> None:
+    """Gradio would wait for their next picture for minutes."""
+    for _ in range(5):
+        assert TEXTS["en"]["live_failed"] in program.show(b"no picture")
+    deadline = time.monotonic() + 60
+    while demo._queue.event_ids_to_events and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not demo._queue.event_ids_to_events
 
 
 @pytest.mark.integration
