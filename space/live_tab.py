@@ -80,11 +80,12 @@ def picture_of(sent: dict[str, Any]) -> bytes:
         raise Refused("live_failed") from error
 
 
-def answer_camera(sessions: LiveSessions) -> Callable[..., tuple[Any, ...]]:
+def answer_camera(sessions: LiveSessions, forget: Callable[[str], None]) -> Callable[..., tuple[Any, ...]]:
     """Makes the handler of the camera's pictures.
 
     Args:
         sessions: The sessions of all visitors.
+        forget: Has the page forget a visitor's last picture.
     """
 
     def handle(
@@ -99,6 +100,8 @@ def answer_camera(sessions: LiveSessions) -> Callable[..., tuple[Any, ...]]:
                 view = sessions.see(visitor, picture_of(picture))
             except Refused as refused:
                 view = View(signs=known.signs if known else (), problem=str(refused))
+            finally:
+                forget(visitor)
         signs = gr.skip() if known is not None and known.signs == view.signs else show_signs(view, language)
         return view, show_skeleton(view), show_now(view, language), signs
 
@@ -125,10 +128,11 @@ async def end_silent_streams(queue: Any, sessions: LiveSessions) -> None:
                 event.signal.set()
 
 
-def build_live_tab(sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any, dict[str, str]]]:
+def build_live_tab(demo: gr.Blocks, sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any, dict[str, str]]]:
     """Builds what stands in the tab.
 
     Args:
+        demo: The page.
         sessions: The sessions of all visitors.
         language: Where the visitor chooses the language.
 
@@ -160,13 +164,19 @@ def build_live_tab(sessions: LiveSessions, language: gr.Radio) -> list[tuple[Any
     privacy = gr.Markdown(texts["live_limits"])
     refused = gr.Button("", visible="hidden", elem_id="camera-refused")
 
+    def forget(visitor: str) -> None:
+        # Gradio keeps what each component of each visitor was sent last.
+        session = demo.state_holder.session_data.get(visitor)
+        if session is not None:
+            session.config_values[camera._id]["props"]["value"] = None
+
     def refuse(known: View | None, language: str) -> tuple[View, str]:
         view = View(signs=known.signs if known else (), problem="live_no_camera")
         return view, show_now(view, language)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     camera.stream(
-        answer_camera(sessions),
+        answer_camera(sessions, forget),
         [camera, known, language],
         [known, skeleton, now, signs],
         stream_every=1 / limits.LIVE_FRAME_RATE,

@@ -195,7 +195,7 @@ def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles, session
             moments = gr.HTML(elem_id="moments", padding=False)
             privacy = gr.Markdown(texts["privacy"])
         with tabs, gr.Tab(texts["live_tab"]) as live_tab:
-            live_texts = build_live_tab(sessions, language)
+            live_texts = build_live_tab(demo, sessions, language)
         with gr.Accordion(texts["vocabulary"], open=False) as vocabulary:
             gr.HTML(f'<div id="vocabulary"><ul>{items}</ul></div>')
 
@@ -235,7 +235,7 @@ def build_demo(recognizer: Any, glosses: list[str], files: VisitorFiles, session
             visitor = str(request.session_hash)
             files.leave(visitor)
             sessions.leave(visitor)
-            # Gradio would keep the answer, and the last picture of the camera, for another hour.
+            # Gradio would keep the answer for another hour.
             demo.state_holder.session_data.pop(visitor, None)
             demo.state_holder.time_last_used.pop(visitor, None)
 

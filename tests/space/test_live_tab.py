@@ -47,7 +47,7 @@ def test_a_problem_is_announced(problem: str) -> None:
 
 def answers(see: Any) -> Any:
     """The handler, and a request of a visitor."""
-    handle = live_tab.answer_camera(SimpleNamespace(see=see, answering=nullcontext))
+    handle = live_tab.answer_camera(SimpleNamespace(see=see, answering=nullcontext), lambda visitor: None)
     return lambda picture, known: handle(picture, known, "en", SimpleNamespace(session_hash="ann"))
 
 

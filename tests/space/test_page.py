@@ -1,5 +1,6 @@
 """What the Space's page shows and offers, without a browser."""
 
+import base64
 import re
 import time
 from collections.abc import Iterator
@@ -78,6 +79,13 @@ def test_of_who_has_left_nothing_is_remembered(demo: Any, program: Program) -> N
     while "ann" in known and time.monotonic() < deadline:
         time.sleep(0.1)
     assert "ann" not in known
+
+
+@pytest.mark.integration
+def test_no_picture_of_a_camera_is_kept(demo: Any, program: Program) -> None:
+    program.show(b"no picture", "ann")
+    known = str(demo.state_holder.session_data["ann"].config_values)
+    assert base64.b64encode(b"no picture").decode() not in known
 
 
 @pytest.mark.integration
