@@ -56,7 +56,7 @@ pytest: $(VENV)/test.stamp browser-packages landmark-models
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
-soak: soak-fuzz soak-faults soak-space ## Runs the long part of the tests of reliability: some hours
+soak: soak-fuzz soak-faults soak-space ## Runs the long part of the tests of reliability: an hour and a half
 
 soak-space: $(VENV)/test.stamp landmark-models ## Has 50 visitors use the demo page for five minutes, some of whom mean harm
 	SLR_USERS=50 SLR_SECONDS=300 $(BIN)/python -m pytest tests/load/test_users.py
@@ -64,7 +64,7 @@ soak-space: $(VENV)/test.stamp landmark-models ## Has 50 visitors use the demo p
 soak-fuzz: $(VENV)/test.stamp ## Reads 10,000 damaged files of each kind, which takes an hour (MUTATIONS=...: another number)
 	SLR_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/fuzz --log-cli-level=INFO
 
-soak-faults: $(VENV)/test.stamp landmark-models ## Kills each long command 20 times at random moments: about an hour
+soak-faults: $(VENV)/test.stamp landmark-models ## Kills each long command 20 times at random moments: half an hour
 	SLR_KILLS=20 $(BIN)/python -m pytest tests/faults/test_kills.py --log-cli-level INFO
 
 lock: $(VENV)/test.stamp ## Pins what the Space installs, in the versions that the tests run with

@@ -34,7 +34,7 @@ SECONDS = float(os.environ.get("SLR_SECONDS", "15"))
 
 #: Megabytes by which the page may grow while it answers, and for each visitor that Gradio remembers. A clip takes a
 #: hundred in its own process.
-GROWTH, GROWTH_BY_VISITOR = 60, 0.1
+GROWTH, GROWTH_BY_VISITOR = 60, 0.15
 
 
 @pytest.fixture(scope="module")
