@@ -11,7 +11,7 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -98,15 +98,12 @@ class Isolation:
 
     def __call__(self, work: Callable[..., Product], *arguments: Any, progress: Progress, deadline: float) -> Product:
         """Does the work; see `Run`."""
-        process = IsolatedProcess(_do, self.megabytes, self.seconds, work, arguments)
-        try:
+        with closing(IsolatedProcess(_do, self.megabytes, self.seconds, work, arguments)) as process:
             while True:
                 message, numbers = process.receive(deadline)
                 if "values" in message:
                     return message["values"], numbers
                 progress(*message["progress"])
-        finally:
-            process.close()
 
     def open(self, begin: Callable[..., Answer], *arguments: Any) -> "IsolatedProcess":
         """Starts a process that answers one message after another.
@@ -157,7 +154,7 @@ class IsolatedProcess:
         """
         with self._ended_after(deadline):
             try:
-                self._line.send_bytes(json.dumps(values).encode())
+                _send(self._line, values)
                 self._line.send_bytes(content)
             except OSError as error:
                 raise self._lost(deadline) from error
@@ -221,7 +218,7 @@ def _do(
     _limit(megabytes, seconds)
 
     def report(step: str, done: int, total: int | None) -> None:
-        line.send_bytes(json.dumps({"progress": (step, done, total)}).encode())
+        _send(line, {"progress": (step, done, total)})
 
     _tell(line, lambda: work(*arguments, report))
 
@@ -257,20 +254,20 @@ def _limit(megabytes: int, seconds: int) -> None:
 
 def _tell(line: Connection, work: Callable[[], Product]) -> None:
     """Does the work, and tells the page what came of it."""
-
-    def send(**message: Any) -> None:
-        line.send_bytes(json.dumps(message).encode())
-
     try:
         values, numbers = work()
     except Refused as refused:
-        send(refused=str(refused))
+        _send(line, {"refused": str(refused)})
     except MemoryError:
         logger.warning("A video needs more memory than it may have.")
-        send(refused="unreadable")
+        _send(line, {"refused": "unreadable"})
     except Exception as error:
-        send(failed=f"{type(error).__name__}: {error}")
+        _send(line, {"failed": f"{type(error).__name__}: {error}"})
         raise  # so that its traceback is logged
     else:
-        send(values=values, shape=numbers.shape)
+        _send(line, {"values": values, "shape": numbers.shape})
         line.send_bytes(np.ascontiguousarray(numbers, np.float32).tobytes())
+
+
+def _send(line: Connection, message: dict[str, Any]) -> None:
+    line.send_bytes(json.dumps(message).encode())

@@ -181,7 +181,7 @@ class LiveSessions:
             if visitor not in visitors:
                 self._answered.pop(visitor, None)
         now = self._clock()
-        return {visitor for visitor, time in list(self._answered.items()) if now - time >= limits.LIVE_IDLE}
+        return {visitor for visitor, answered in list(self._answered.items()) if now - answered >= limits.LIVE_IDLE}
 
     def leave(self, visitor: str) -> None:
         """Ends the session of a visitor, if there is one."""

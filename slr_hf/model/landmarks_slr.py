@@ -275,14 +275,15 @@ def validate_parts(parts: Sequence[dict[str, Any]]) -> None:
             raise ValueError(f"Part {name!r} lacks {sorted(missing)}. See `default_parts` for the form of an entry.")
         points, anchor, span = part["points"], part.get("anchor"), part.get("span")
         offsets = [*([] if anchor is None else [anchor]), *(span or [])]
-        numbers = [*points, *(offset for patch in part["patches"] for offset in patch), *offsets]
+        patched = [offset for patch in part["patches"] for offset in patch]
         # JSON's true and false count as numbers, but select otherwise than 1 and 0.
+        numbers = (*points, *patched, *offsets)
         wrong = [number for number in numbers if isinstance(number, bool) or not isinstance(number, int | np.integer)]
         if wrong:
             raise ValueError(f"Part {name!r} names {wrong[0]!r:.80} as a point, which is no integer.")
         if not points or len(set(points)) != len(points) or not all(0 <= point < NUM_LANDMARKS for point in points):
             raise ValueError(f"Part {name!r}: `points` must be distinct Holistic indices (0-{NUM_LANDMARKS - 1}).")
-        if sorted(offset for patch in part["patches"] for offset in patch) != list(range(len(points))):
+        if sorted(patched) != list(range(len(points))):
             raise ValueError(f"Part {name!r}: `patches` must hold each offset 0-{len(points) - 1} exactly once.")
         if part["mirror"] not in names:
             raise ValueError(f"Part {name!r}: `mirror` is {part['mirror']!r}, which is none of {names}.")

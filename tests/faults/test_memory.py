@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
+from process_status import status_bytes
 
 from slr_hf.data import load_extracted
 from slr_hf.data.extraction import extract_clips
@@ -29,12 +30,6 @@ def write_large_video(path: Path) -> None:
         container.mux(stream.encode())
 
 
-def most_memory(process: int) -> int:
-    """The most bytes of addresses that a process has had."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmPeak:"))
-
-
 def test_a_clip_that_takes_too_much_memory_fails_alone(
     clip_paths: dict[str, Path], landmarker_path: Path, tmp_path: Path
 ) -> None:
@@ -51,7 +46,7 @@ def test_a_clip_that_takes_too_much_memory_fails_alone(
             time.sleep(0.005)
         (worker,) = multiprocessing.active_children()
         assert worker.pid is not None
-        limit = most_memory(worker.pid) + MORE
+        limit = status_bytes("VmPeak", worker.pid) + MORE
         resource.prlimit(worker.pid, resource.RLIMIT_AS, (limit, limit))
 
     limiter = threading.Thread(target=limit_the_worker)

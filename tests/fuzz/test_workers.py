@@ -23,7 +23,7 @@ def hang(content: bytes, folder: Path) -> None:
 
 def swell(content: bytes, folder: Path) -> None:
     if content == BAD:
-        bytearray(2**30)
+        bytearray(2**29)  # twice what it may take, and well within what it is given at a second try
 
 
 def swell_and_refuse(content: bytes, folder: Path) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from process_status import status_bytes
+
 logger = logging.getLogger(__name__)
 
 #: Seconds that a mutation may take, and bytes that it may take beside what the process has when it begins.
@@ -110,14 +112,14 @@ def _work(trial: Trial, numbers: range, folder: Path, seconds: float, memory: in
     # Before the limits, so that what it imports and keeps does not count.
     outcome, fault = _outcome(trial, trial.content, folder)
     sender.send(outcome or fault)
-    began, peak = _status("VmData"), _status("VmHWM")
+    began, peak = status_bytes("VmData"), status_bytes("VmHWM")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number in numbers:
         # Its default ends the process, in the middle of a decoder that hangs too.
         signal.setitimer(signal.ITIMER_REAL, seconds)
         outcome, fault = _outcome_within(trial, trial.mutate(trial.content, number), folder, began, memory)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        sender.send((outcome, fault, _status("VmHWM") - peak))
+        sender.send((outcome, fault, status_bytes("VmHWM") - peak))
 
 
 def _outcome_within(trial: Trial, content: bytes, folder: Path, began: int, memory: int) -> tuple[str, str]:
@@ -127,9 +129,9 @@ def _outcome_within(trial: Trial, content: bytes, folder: Path, began: int, memo
     if not (outcome and fault):
         return outcome, fault
     resource.setrlimit(resource.RLIMIT_DATA, (began + GENEROUS * memory, resource.RLIM_INFINITY))
-    size = _status("VmSize")
+    size = status_bytes("VmSize")
     outcome, again = _outcome(trial, content, folder)
-    if _status("VmPeak") - size > memory:
+    if status_bytes("VmPeak") - size > memory:
         return outcome, fault
     return outcome, "" if outcome else again
 
@@ -150,12 +152,6 @@ def _outcome(trial: Trial, content: bytes, folder: Path) -> tuple[str, str]:
     except Exception as error:  # noqa: BLE001 - a fault is what is looked for
         return "", f"{type(error).__name__}: {error}"
     return "accepted", ""
-
-
-def _status(name: str) -> int:
-    """A number of bytes that Linux tells of this process."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 __all__ = ["Check", "Trial", "Tried", "try_mutations"]

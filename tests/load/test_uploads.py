@@ -15,6 +15,7 @@ import limits
 import pytest
 from answer import texts_of
 from PIL import Image
+from process_status import status_bytes
 from programs import Program
 from serving import Served
 
@@ -118,22 +119,16 @@ def test_a_request_that_is_no_upload_must_be_small(program: Program, path: str) 
         assert response.status_code == 413
 
 
-def most_memory(served: Served) -> int:
-    """The most bytes that the page has held since its start; Linux keeps count."""
-    lines = Path(f"/proc/{served.process.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-
-
 def test_a_small_picture_that_unpacks_to_a_gigabyte_does_not_fill_the_page(served: Served, program: Program) -> None:
     """What the live tab is shown, a program can show it too."""
     packed = io.BytesIO()
     Image.new("L", (13_000, 13_000)).save(packed, "PNG")
     program.show(b"no picture")
-    before = most_memory(served)
+    before = status_bytes("VmHWM", served.process.pid)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(program.show, [packed.getvalue()] * 4))
     assert any(texts_of("en")["too_large"] in said for said in answers)
-    assert most_memory(served) - before < 100 * 2**20
+    assert status_bytes("VmHWM", served.process.pid) - before < 100 * 2**20
 
 
 def test_an_upload_that_breaks_off_leaves_nothing_that_is_taken_for_whole(served: Served, program: Program) -> None:

@@ -23,6 +23,12 @@ def ask(work: Any, *arguments: Any, seconds: float = SOON, megabytes: int = 1000
     return Isolation(megabytes)(work, *arguments, progress=lambda *_: None, deadline=deadline)
 
 
+def run_program(code: str) -> bytes:
+    """Runs Python in a program of its own, which finds the same modules; returns what it prints."""
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run([sys.executable, "-c", code], env=variables, check=True, stdout=subprocess.PIPE).stdout
+
+
 def is_gone(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -97,11 +103,7 @@ def test_what_work_is_given_is_imported_once_for_all_processes() -> None:
         "print(json.dumps([Isolation()(isolated_work.tell_importer, progress=print, deadline=time.monotonic() + 120)[0]"
         " for _ in range(2)]))"
     )
-    path = os.pathsep.join(sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, check=True, stdout=subprocess.PIPE
-    )
-    first, second = json.loads(done.stdout)
+    first, second = json.loads(run_program(code))
     assert first["importer"] == second["importer"]
     assert len({first["importer"], first["process"], second["process"]}) == 3
 
@@ -186,11 +188,8 @@ def test_a_page_that_is_gone_leaves_no_process() -> None:
         "process = Isolation(1000).open(isolated_work.count_from, 0); "
         "print(process.ask({}, b'', time.monotonic() + 120)[0]['process'], flush=True); os._exit(0)"
     )
-    path = os.pathsep.join(sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, check=True, stdout=subprocess.PIPE
-    )
+    process = int(run_program(code))
     deadline = time.monotonic() + SOON
-    while not is_gone(int(done.stdout)) and time.monotonic() < deadline:
+    while not is_gone(process) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert is_gone(int(done.stdout))
+    assert is_gone(process)
