@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.utils.data import Sampler
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -30,6 +31,7 @@ from transformers.utils import PushInProgress, is_torch_bf16_gpu_available
 
 from slr_hf.data.collation import KeypointCollator
 from slr_hf.data.preparation import sort_by_length
+from slr_hf.data.sampling import SignerSampler
 from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
@@ -220,6 +222,12 @@ class SignTrainer(Trainer):
         targets = soft_targets(labels, logits.shape[-1])
         recipe_loss = self.recipe.losses.classification(logits, targets).mean().item()
         return {**compute_metrics(prediction), "recipe_loss": recipe_loss}
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
+        if not self.recipe.clips_per_gloss:
+            return super()._get_train_sampler(train_dataset)
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        return SignerSampler(cast(Dataset, dataset), self.recipe.clips_per_gloss, self.args.seed)
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Names the parameters with weight decay: matrices, but no norms, biases, gains or learned vectors."""

@@ -21,6 +21,7 @@ from slr_hf.training.augmentations import (
     HandDistortion,
     HandLoss,
     HandSwap,
+    IdleEnds,
     IdleHand,
     KeypointDropout,
     Layout,
@@ -28,6 +29,7 @@ from slr_hf.training.augmentations import (
     Mirror,
     MixUp,
     Noise,
+    OtherBody,
     PartDropout,
     Perspective,
     Rotation,
@@ -155,7 +157,9 @@ def test_with_probability_0_nothing_changes(augmentation: Any, batch: Batch) -> 
 
 
 @pytest.mark.parametrize(
-    "augmentation", [step for step in ALL if not isinstance(step, Mirror | HandSwap | IdleHand | CutMix)], ids=name_of
+    "augmentation",
+    [step for step in ALL if not isinstance(step, Mirror | HandSwap | IdleHand | OtherBody | CutMix)],
+    ids=name_of,
 )
 @settings(max_examples=20)
 @given(batch=batches, seed=st.integers(0, 2**16))
@@ -172,7 +176,9 @@ def test_a_part_that_a_clip_never_shows_does_not_appear(
     [
         step
         for step in ALL
-        if not isinstance(step, Mirror | HandSwap | IdleHand | CutMix | TimeWarp | TemporalCrop | FrameDrop)
+        if not isinstance(
+            step, Mirror | HandSwap | IdleEnds | IdleHand | OtherBody | CutMix | TimeWarp | TemporalCrop | FrameDrop
+        )
     ],
     ids=name_of,
 )
@@ -200,7 +206,9 @@ def test_clips_of_one_frame_without_hands_and_of_nothing_survive(augmentation: C
             assert not after["part_mask"][2].any()
 
 
-@pytest.mark.parametrize("augmentation", [step for step in ALL if not isinstance(step, IdleHand)], ids=name_of)
+@pytest.mark.parametrize(
+    "augmentation", [step for step in ALL if not isinstance(step, IdleHand | OtherBody | PartDropout)], ids=name_of
+)
 def test_each_clip_is_changed_on_its_own(augmentation: Any) -> None:
     # The same clip 300 times: about half of them are changed, each differently.
     one = make_batch([20])
@@ -362,6 +370,23 @@ def test_a_crop_leaves_one_piece_with_its_times() -> None:
     assert len(starts) > 5
 
 
+def test_idle_ends_hold_the_first_and_last_frame_and_take_time() -> None:
+    batch = make_batch([16] * 50)
+    after = IdleEnds(probability=1, longest=0.5)(batch, LAYOUT)
+    assert lengths(after).max() > 24
+    for clip in range(50):
+        frames = int(lengths(after)[clip])
+        keypoints = after["keypoints"][clip, :frames]
+        # The clip itself stands somewhere in it, with its own steps of time, between copies of its ends.
+        begin = next(at for at in range(frames - 15) if torch.equal(keypoints[at : at + 16], batch["keypoints"][clip]))
+        assert (keypoints[:begin] == keypoints[begin]).all()
+        assert (keypoints[begin + 16 :] == keypoints[begin + 15]).all()
+        steps = after["positions"][clip, :frames].diff()
+        assert torch.equal(steps[begin : begin + 15], batch["positions"][clip].diff())
+        assert (steps[:begin] == 1).all()
+        assert (steps[begin + 15 :] == 1).all()
+
+
 def test_dropped_frames_leave_the_others_with_their_times() -> None:
     batch = make_batch([20] * 50, missing=0.2)
     dropped = FrameDrop(probability=1, share=0.3)(batch, LAYOUT)
@@ -458,6 +483,15 @@ def test_scaling_has_one_factor_a_clip_and_stretches_the_width() -> None:
     assert 0.5 <= height.min() < 0.6 < 1.8 < height.max() <= 2
     stretches = width / height
     assert 0.8 <= stretches.min() < 0.85 < 1.15 < stretches.max() <= 1.2
+
+
+def test_shear_moves_points_sideways_by_their_height() -> None:
+    batch = make_batch([10] * 100)
+    sheared = Scaling(probability=1, factor=(1, 1), stretch=0, shear=0.2)(batch, LAYOUT)["keypoints"]
+    torch.testing.assert_close(sheared[..., 1:], batch["keypoints"][..., 1:])
+    shear = (sheared - batch["keypoints"])[..., 0] / batch["keypoints"][..., 1]
+    torch.testing.assert_close(shear, shear[:, :1, :1].expand_as(shear), rtol=1e-2, atol=1e-3)
+    assert -0.2 <= shear.min() < -0.15 < 0.15 < shear.max() <= 0.2
 
 
 def test_a_shift_moves_each_part_of_a_clip_as_a_whole() -> None:
@@ -581,21 +615,46 @@ def test_a_mirrored_batch_is_what_the_processor_makes_of_mirrored_landmarks(data
     torch.testing.assert_close(mirrored["keypoints"], expected["keypoints"], rtol=0, atol=1e-4)
 
 
-def test_part_dropout_hides_one_part_that_was_seen() -> None:
-    batch = make_batch([10] * 100)
-    batch["part_mask"][:, :, LIPS] = False
+def test_part_dropout_hides_body_and_lips_and_the_hand_that_is_seen_less() -> None:
+    batch = make_batch([10] * 300)
+    batch["part_mask"][:, 5:, LEFT] = False
     batch["keypoints"] *= LAYOUT.by_point(batch["part_mask"])
-    seen = PartDropout(probability=1)(batch, LAYOUT)["part_mask"]
-    assert torch.equal(seen.any(dim=1), seen.all(dim=1)), "hidden for a part of the clip"
-    assert (seen.any(dim=1).sum(dim=1) == 2).all()
-    assert (~seen[:, 0, [LEFT, RIGHT, POSE]]).any(dim=0).all()
+    seen = PartDropout(probability=1, body=0.5, hand=0.2)(batch, LAYOUT)["part_mask"].any(dim=1)
+    assert seen[:, RIGHT].all(), "the sign may be in that hand alone"
+    hidden = (~seen).float().mean(dim=0)
+    torch.testing.assert_close(hidden[[LIPS, POSE, LEFT]], torch.tensor([0.5, 0.5, 0.2]), rtol=0, atol=0.1)
+    # Each part by a lot of its own: all combinations occur.
+    assert len(seen[:, [LIPS, POSE, LEFT]].unique(dim=0)) == 8
 
 
-def test_part_dropout_leaves_the_only_part() -> None:
+def test_part_dropout_leaves_hands_that_are_seen_equally_often_and_clips_without_any() -> None:
     batch = make_batch([10] * 20)
-    batch["part_mask"][:, :, [LIPS, LEFT, POSE]] = False
+    batch["part_mask"][10:, :, [LEFT, RIGHT]] = False
     batch["keypoints"] *= LAYOUT.by_point(batch["part_mask"])
-    assert_equal(PartDropout(probability=1)(batch, LAYOUT), batch)
+    seen = PartDropout(probability=1, body=1, hand=1)(batch, LAYOUT)["part_mask"].any(dim=1)
+    assert seen[:10].tolist() == [[False, True, True, False]] * 10
+    assert seen[10:].tolist() == [[True, False, False, True]] * 10
+
+
+def test_clips_of_hands_alone_get_the_body_of_another_clip_held_still() -> None:
+    batch = make_batch([20] * 40 + [9])
+    batch["part_mask"][:40, :, [LIPS, POSE]] = False
+    batch["keypoints"] *= LAYOUT.by_point(batch["part_mask"])
+    after = OtherBody(probability=1)(batch, LAYOUT)
+    assert after["part_mask"][:40, :, [LIPS, POSE]].all()
+    for part in (LIPS, POSE):
+        bodies = after["keypoints"].split(LAYOUT.sizes, dim=2)[part][:40]
+        donor = batch["keypoints"].split(LAYOUT.sizes, dim=2)[part][40, :9].mean(dim=0)
+        torch.testing.assert_close(bodies, donor.expand_as(bodies))
+    for part in (LEFT, RIGHT):
+        assert torch.equal(*(some["keypoints"].split(LAYOUT.sizes, dim=2)[part] for some in (after, batch)))
+
+
+def test_some_clips_with_a_body_get_another_one_too() -> None:
+    batch = make_batch([5] * 400)
+    after = OtherBody(probability=1, exchange=0.25)(batch, LAYOUT)
+    changed = (after["keypoints"] != batch["keypoints"]).flatten(1).any(dim=1)
+    assert 0.15 < changed.float().mean() < 0.35
 
 
 def test_a_hand_is_lost_for_some_frames_in_a_row() -> None:

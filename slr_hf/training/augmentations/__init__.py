@@ -16,13 +16,14 @@ from slr_hf.training.augmentations.detection import (
     IdleHand,
     KeypointDropout,
     Noise,
+    OtherBody,
     PartDropout,
     SpeedJitter,
 )
 from slr_hf.training.augmentations.mixing import CutMix, MixUp
 from slr_hf.training.augmentations.shape import HandDistortion, LocalDistortion
 from slr_hf.training.augmentations.space import Mirror, Perspective, Rotation, Scaling, Shift
-from slr_hf.training.augmentations.time import FrameDrop, TemporalCrop, TimeWarp
+from slr_hf.training.augmentations.time import FrameDrop, IdleEnds, TemporalCrop, TimeWarp
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class Augmentations:
 
     temporal_crop: TemporalCrop = field(default_factory=TemporalCrop)
     time_warp: TimeWarp = field(default_factory=TimeWarp)
+    idle_ends: IdleEnds = field(default_factory=IdleEnds)
     frame_drop: FrameDrop = field(default_factory=FrameDrop)
     idle_hand: IdleHand = field(default_factory=IdleHand)
+    other_body: OtherBody = field(default_factory=OtherBody)
     rotation: Rotation = field(default_factory=Rotation)
     perspective: Perspective = field(default_factory=Perspective)
     scaling: Scaling = field(default_factory=Scaling)
@@ -84,6 +87,7 @@ __all__ = [
     "HandDistortion",
     "HandLoss",
     "HandSwap",
+    "IdleEnds",
     "IdleHand",
     "KeypointDropout",
     "Layout",
@@ -91,6 +95,7 @@ __all__ = [
     "Mirror",
     "MixUp",
     "Noise",
+    "OtherBody",
     "PartDropout",
     "Perspective",
     "Rotation",

@@ -117,28 +117,84 @@ class HandSwap:
 
 @dataclass(frozen=True)
 class PartDropout:
-    """Hides one part for the whole clip. The last part that is seen is never hidden.
+    """Hides parts for the whole clip, each by a lot of its own: which parts are seen is the camera's doing.
+
+    The last hand that is seen is never hidden, and of two hands only the one that is seen less often: the sign may be
+    in the other alone. Where no hand is seen, nothing is hidden.
 
     Args:
         probability: Share of the clips that are changed.
+        body: In these, the probability that a part which is no hand is hidden.
+        hand: Likewise, that the hand which is seen less often is hidden, where both are seen.
 
     Raises:
         ValueError: If a value is out of its range.
     """
 
     probability: float = 0.15
+    body: float = 0.7
+    hand: float = 0.3
 
     def __post_init__(self) -> None:
-        check_ranges(self, probability=(0, 1))
+        check_ranges(self, probability=(0, 1), body=(0, 1), hand=(0, 1))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Hides parts of a batch."""
-        part_mask = batch["part_mask"]
-        seen = part_mask.any(dim=1)
-        hidden = (draw(batch, 0, 1, len(layout.sizes)) * seen).argmax(dim=1, keepdim=True)
-        chosen = choose(batch, self.probability) & (seen.sum(dim=1) > 1)
-        hide = (torch.arange(len(layout.sizes), device=hidden.device) == hidden) & chosen[:, None]
+        hands, frames = list(layout.hands), batch["part_mask"].sum(dim=1)
+        if not hands:
+            return batch
+        most = frames[:, hands].amax(dim=1, keepdim=True)
+        rate = torch.full((len(layout.sizes),), self.body, device=frames.device)
+        rate[hands] = self.hand
+        lesser = frames < most
+        lesser[:, [part for part in range(len(layout.sizes)) if part not in hands]] = True
+        lots = draw(batch, 0, 1, len(layout.sizes))
+        hide = (lots < rate) & lesser & (most > 0) & choose(batch, self.probability)[:, None]
         return _hidden(batch, hide[:, None], layout)
+
+
+@dataclass(frozen=True)
+class OtherBody:
+    """Puts the body of another clip behind the hands, held still: that a body is seen must not name the sign.
+
+    Data sets of hands alone share a model with data sets of whole bodies. Without this, a body in the picture would
+    mean that the gloss is none of those that were only ever shown by hands. After copy-paste (Ghiasi et al. 2021,
+    https://arxiv.org/abs/2012.07177).
+
+    Args:
+        probability: Share of the clips that are changed, of those that show a hand and no body.
+        exchange: For clips that show a body, the share of `probability` that gets another one, so that a strange body
+            tells nothing either.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    probability: float = 0.5
+    exchange: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), exchange=(0, 1))
+
+    def __call__(self, batch: Batch, layout: Layout) -> Batch:
+        """Adds the parts that are no hands to clips of a batch, from clips in which they are seen."""
+        bodies = [part for part in range(len(layout.sizes)) if part not in layout.hands]
+        keypoints, part_mask = batch["keypoints"].clone(), batch["part_mask"].clone()
+        frames, seen = batch["attention_mask"].bool(), batch["part_mask"].any(dim=1)
+        whole, hands = seen[:, bodies].any(dim=1), seen[:, list(layout.hands)].any(dim=1)
+        donor = (draw(batch, 0.5, 1, len(whole)) * whole).argmax(dim=1)
+        rate = self.probability * torch.where(whole, self.exchange, 1.0)
+        changed = (draw(batch, 0, 1) < rate) & hands & whole[donor]
+        for part in bodies:
+            start = sum(layout.sizes[:part])
+            columns = slice(start, start + layout.sizes[part])
+            count = batch["part_mask"][:, :, part].sum(dim=1).clamp(min=1)
+            still = batch["keypoints"][:, :, columns].sum(dim=1) / count[:, None, None]
+            shown = seen[donor, part][:, None] & frames
+            pasted = still[donor][:, None] * shown[:, :, None, None]
+            part_mask[:, :, part] = torch.where(changed[:, None], shown, part_mask[:, :, part])
+            keypoints[:, :, columns] = torch.where(changed[:, None, None, None], pasted, keypoints[:, :, columns])
+        return {**batch, "keypoints": keypoints, "part_mask": part_mask}
 
 
 @dataclass(frozen=True)
@@ -239,4 +295,13 @@ def _hidden(batch: Batch, hide: torch.Tensor, layout: Layout) -> Batch:
     return {**batch, "keypoints": batch["keypoints"] * layout.by_point(part_mask), "part_mask": part_mask}
 
 
-__all__ = ["HandLoss", "HandSwap", "IdleHand", "KeypointDropout", "Noise", "PartDropout", "SpeedJitter"]
+__all__ = [
+    "HandLoss",
+    "HandSwap",
+    "IdleHand",
+    "KeypointDropout",
+    "Noise",
+    "OtherBody",
+    "PartDropout",
+    "SpeedJitter",
+]

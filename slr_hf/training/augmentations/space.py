@@ -84,12 +84,13 @@ class Perspective:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Makes the signer larger or smaller, and stretches it.
+    """Makes the signer larger or smaller, stretches it, and shears it.
 
     Args:
         probability: Share of the clips that are changed.
         factor: Range of the size.
         stretch: Largest change of width against height; 0.1 is 10 percent.
+        shear: Largest sideways move of a point, as a share of its height above or below the origin.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -98,16 +99,21 @@ class Scaling:
     probability: float = 0.5
     factor: tuple[float, float] = (0.8, 1.25)
     stretch: float = 0.1
+    shear: float = 0.0
 
     def __post_init__(self) -> None:
-        check_ranges(self, probability=(0, 1), factor=(0.01, 100), stretch=(0, 0.9))
+        check_ranges(self, probability=(0, 1), factor=(0.01, 100), stretch=(0, 0.9), shear=(0, 2))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Scales a batch about the origin between the shoulders."""
         factor, stretch = draw(batch, *self.factor), draw(batch, 1 - self.stretch, 1 + self.stretch)
+        chosen = choose(batch, self.probability)
         scale = torch.stack([factor * stretch, factor, factor], dim=-1)
-        scale = torch.where(choose(batch, self.probability)[:, None], scale, 1)
-        return {**batch, "keypoints": batch["keypoints"] * scale[:, None, None]}
+        keypoints = batch["keypoints"] * torch.where(chosen[:, None], scale, 1)[:, None, None]
+        if self.shear:
+            shear = draw(batch, -self.shear, self.shear) * chosen
+            keypoints = keypoints + F.pad(keypoints[..., 1:2] * shear[:, None, None, None], (0, 2))
+        return {**batch, "keypoints": keypoints}
 
 
 @dataclass(frozen=True)

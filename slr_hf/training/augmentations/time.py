@@ -89,6 +89,40 @@ class TemporalCrop:
 
 
 @dataclass(frozen=True)
+class IdleEnds:
+    """Holds the first and the last frame for a while: whether a clip is cut close to its sign is no part of the sign.
+
+    Args:
+        probability: Share of the clips that are changed.
+        longest: Longest hold at either end, as a share of the clip.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    probability: float = 0.3
+    longest: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_ranges(self, probability=(0, 1), longest=(0, 10))
+
+    def __call__(self, batch: Batch, layout: Layout) -> Batch:
+        """Lengthens a batch; no clip gets longer than the layout's `input_size`."""
+        count, longest = lengths(batch), self.longest * choose(batch, self.probability)
+        free = layout.input_size - count
+        before = (draw(batch, 0, 1) * longest * count).long().minimum(free)
+        after = (draw(batch, 0, 1) * longest * count).long().minimum(free - before)
+        held = before + count + after
+        frame = torch.arange(int(held.max()), device=count.device) - before[:, None]
+        index = frame.clamp(min=0).minimum(count[:, None] - 1)
+        lengthened = {name: gather_frames(batch[name], index) for name in ("keypoints", "part_mask", "positions")}
+        # Held frames take time too: a frame each, which moves what follows.
+        positions = lengthened["positions"] + (frame - index).clamp(min=0) + before[:, None] + frame.clamp(max=0)
+        mask = torch.ones_like(index, dtype=batch["attention_mask"].dtype)
+        return with_lengths({**batch, **lengthened, "positions": positions, "attention_mask": mask}, held)
+
+
+@dataclass(frozen=True)
 class FrameDrop:
     """Leaves out single frames, as a slow camera does; the others keep their times.
 
@@ -145,4 +179,4 @@ def _interpolate_parts(batch: Batch, source: torch.Tensor, layout: Layout) -> Ba
     }
 
 
-__all__ = ["FrameDrop", "TemporalCrop", "TimeWarp"]
+__all__ = ["FrameDrop", "IdleEnds", "TemporalCrop", "TimeWarp"]

@@ -38,6 +38,8 @@ class Recipe:
         epochs: Passes over the training clips, at most.
         repeats: How often a pass shows each clip, every time augmented anew. With few clips, so that an epoch, after
             which the model is measured and saved, is long enough.
+        clips_per_gloss: Clips of each gloss in a pass, drawn evenly from its signers, so that no recorder of many clips
+            outweighs many signers of few; see `SignerSampler`. 0 = every clip once.
         patience: Epochs without a lower validation loss after which the stage stops.
         batch_size: Clips of a batch, on each device.
         group_by_length: Whether the clips of a batch are of like length, so that little of it is padding. Of clips as
@@ -63,6 +65,7 @@ class Recipe:
     config: dict[str, Any] = field(default_factory=dict)
     epochs: int = 50
     repeats: int = 1
+    clips_per_gloss: int = 0
     patience: int = 10
     batch_size: int = 64
     group_by_length: bool = False
@@ -84,9 +87,11 @@ class Recipe:
                 raise ValueError(f"`{name}` must be at least 1, but is {getattr(self, name)}.")
         if self.learning_rate <= 0:
             raise ValueError(f"`learning_rate` must be above 0, but is {self.learning_rate}.")
-        for name in ("weight_decay", "max_grad_norm", "seed"):
+        for name in ("clips_per_gloss", "weight_decay", "max_grad_norm", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, but is {getattr(self, name)}.")
+        if self.clips_per_gloss and (self.repeats > 1 or self.group_by_length):
+            raise ValueError("`clips_per_gloss` goes with neither `repeats` nor `group_by_length`. Set one of them.")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"`average_decay` must be at least 0 and below 1, but is {self.average_decay}.")
         unknown = sorted(self.layer_rates.keys() - LAYER_GROUPS.keys())
