@@ -15,6 +15,7 @@ from slr_hf.hub.export import FILES, export_model, open_session
 from slr_hf.model.drawing_slr import COLOURS
 from slr_hf.model.landmarker_slr import resolve_landmarker
 from slr_hf.model.landmarks_slr import DETECTED_GROUPS, NOSE, POSE_WRISTS, SKELETON_EDGES
+from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.whole_files import whole_file, write_json
 
 #: The exported graph, what the page has to know of it, and the landmark models.
@@ -31,17 +32,24 @@ def describe(metadata: Mapping[str, str]) -> dict[str, Any]:
         - labels: The glosses, in the order of the probabilities.
         - points: The Holistic index (0-542) of each column of landmarks that the graph takes.
         - groups: First landmark of each group that MediaPipe detects, and the one after its last.
-        - parts: Whether each part of the model is a hand, and its points.
-        - head, wrists: The points that should stay in the picture.
+        - parts: Whether each part that the model looks at is a hand, and its points. Those that training never showed
+          are not among them.
+        - head, wrists: The points that should stay in the picture; no head where the model does not look at the body.
         - skeleton: The colour of each group that is drawn, and the pairs of points to join.
     """
-    parts = json.loads(metadata["processor"])["parts"]
+    processor: Any = KeypointProcessor.from_dict(json.loads(metadata["processor"]))
+    parts = [
+        {"is_hand": part.get("anchor") is not None, "points": part["points"]}
+        for part, shown in zip(processor.parts, processor.fitted_parts, strict=True)
+        if shown
+    ]
+    looks_at_body = processor.uses_shoulders or not all(part["is_hand"] for part in parts)
     return {
         "labels": json.loads(metadata["labels"]),
         "points": json.loads(metadata["points"]),
         "groups": {name: [points.start, points.stop] for name, points in DETECTED_GROUPS.items()},
-        "parts": [{"is_hand": part.get("anchor") is not None, "points": part["points"]} for part in parts],
-        "head": [NOSE],
+        "parts": parts,
+        "head": [NOSE] if looks_at_body else [],
         "wrists": POSE_WRISTS,
         "skeleton": [
             {"colour": f"rgb({red}, {green}, {blue})", "edges": SKELETON_EDGES[name]}

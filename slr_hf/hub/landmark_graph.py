@@ -8,6 +8,7 @@ graph works on a batch and knows the shapes of its inputs only. `LandmarkNormali
 - Gaps: "the seen frame before" and "the seen frame after" are looked up by the number of seen frames so far.
 - Medians: values that do not count are sorted to the end.
 - Resampling: a matrix of the share of each frame in each result; the identity for clips that are short enough.
+- What training never showed: the parts are known when the graph is made; the rate of a clip is a median.
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from slr_hf.model.fitted_slr import FRAME_TOLERANCE, RATE_TOLERANCE
 from slr_hf.model.landmarks_slr import LEFT_SHOULDER, MIRRORED, RIGHT_SHOULDER, input_points
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import SHOULDERS_IN_PALMS, SMALLEST_UNIT, KeypointProcessor
@@ -119,8 +121,12 @@ class LandmarkNormalizer(nn.Module):
         step = torch.where(fps > 0, processor.frame_rate / fps, torch.ones_like(fps))
         positions = index.to(fps.dtype) * step[:, None]
         shoulders_seen = seen[:, :, -2:].all(dim=-1)
+        if not all(processor.fitted_parts):
+            part_mask = part_mask & part_mask.new_tensor(processor.fitted_parts)
+        if not processor.uses_shoulders:
+            shoulders_seen = torch.zeros_like(shoulders_seen)
         # From here on missing values are 0: NaN would spread through sums, even with a weight of 0.
-        keypoints = torch.where(seen.unsqueeze(-1), keypoints, 0)
+        keypoints = torch.where(seen.unsqueeze(-1) & ~keypoints.isnan(), keypoints, 0)
 
         if processor.do_drop_handless_frames and processor.hand_indices:
             kept = part_mask[:, :, processor.hand_indices].any(dim=-1)
@@ -140,7 +146,8 @@ class LandmarkNormalizer(nn.Module):
             keypoints = self.normalize_to_signer(keypoints, part_mask, shoulders_seen)
         keypoints = keypoints[:, :, : processor.num_points]
         keypoints = torch.where(part_mask[:, :, self.part_of_point].unsqueeze(-1), keypoints, 0)
-        return processor.finish(self.resample(keypoints, part_mask, positions, num_frames))
+        sizes = self.most_frames(positions, num_frames)
+        return processor.finish(self.resample(keypoints, part_mask, positions, num_frames, sizes))
 
     def interpolate_gaps(
         self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor
@@ -214,8 +221,40 @@ class LandmarkNormalizer(nn.Module):
         origin = torch.cat([origin, torch.zeros_like(origin)], dim=-1)[:, : keypoints.shape[-1]]
         return (keypoints - origin[:, None, None]) / unit[:, None, None]
 
+    def most_frames(self, positions: torch.Tensor, num_frames: torch.Tensor) -> torch.Tensor:
+        """The frames of each clip that the model sees; see `Fitted.most_frames`.
+
+        Args:
+            positions: `(batch, frames)`.
+            num_frames: Int64 `(batch,)`.
+
+        Returns:
+            Int64 `(batch,)`.
+        """
+        processor, fitted = self.processor, self.processor.fitted_range
+        if not processor.do_resample:
+            return num_frames
+        sizes = num_frames.clamp(max=processor.input_size)
+        if fitted is None:
+            return sizes
+        sizes = sizes.clamp(max=fitted.frames[1])
+        if fitted.frame_rate is None:
+            return sizes
+        # The step from the frame before; the first frame has none, and counts as little as padding does.
+        steps = positions - torch.cat([positions[:, :1], positions[:, :-1]], dim=1)
+        index = torch.arange(positions.shape[1], device=positions.device)
+        (step,) = masked_quantiles(steps.unsqueeze(-1), (index > 0) & (index < num_frames[:, None]), (0.5,))
+        rate, highest = processor.frame_rate / step.squeeze(-1).double(), fitted.frame_rate[1]
+        frames = (num_frames.double() * highest / rate - FRAME_TOLERANCE).ceil().clamp(min=1, max=2**31).long()
+        return torch.where(rate > highest * RATE_TOLERANCE, torch.minimum(sizes, frames), sizes)
+
     def resample(
-        self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor, num_frames: torch.Tensor
+        self,
+        keypoints: torch.Tensor,
+        part_mask: torch.Tensor,
+        positions: torch.Tensor,
+        num_frames: torch.Tensor,
+        sizes: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
         """Averages long clips down, and cuts padding off; see `KeypointProcessor.resample`.
 
@@ -224,12 +263,11 @@ class LandmarkNormalizer(nn.Module):
             part_mask: Bool `(batch, frames, parts)`.
             positions: `(batch, frames)`.
             num_frames: Int64 `(batch,)`.
+            sizes: Int64 `(batch,)`, the frames of each result, at most `num_frames`.
 
         Returns:
             A batch as `KeypointProcessor.pad` returns it, as long as its longest clip.
         """
-        limit = self.processor.input_size if self.processor.do_resample else keypoints.shape[1]
-        sizes = num_frames.clamp(max=limit)
         longest = sizes.max().item()
         torch._check(longest >= 1)
         # Doubles: in a long clip, the rounding of singles would let neighbours of a share leak into it.

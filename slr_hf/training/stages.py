@@ -58,7 +58,7 @@ def run_stages(
             last one counts as the best); `test`, which is measured only after each stage.
         recipes: The recipe of each stage to run.
         output: Folder of the training.
-        processor: The processor that prepared the clips. The stage `it` sets its mean and deviation.
+        processor: The processor that prepared the clips. The stage `it` fits it; see `KeypointProcessor.fit`.
         device: "cpu", or "auto" for an accelerator where there is one.
         report_to: Where else to log to, such as "trackio" or "tensorboard".
         from_model: Folder or Hub id of a saved model that the stage `it` starts from, with a new head for the glosses
@@ -171,7 +171,7 @@ def _start(
     glosses = splits["train"].features["label"].names
     if from_model is not None:
         return with_new_head(from_model, glosses, recipe.config), KeypointProcessor.from_pretrained(from_model)
-    processor.fit(to_clip(row, processor) for row in splits["train"])
+    processor.fit((to_clip(row, processor) for row in splits["train"]), **recipe.augmentations.reach())
     return SLRForSignClassification(recipe.model_config(glosses)), processor
 
 

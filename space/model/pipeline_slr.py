@@ -214,7 +214,7 @@ class SignRecognitionPipeline(Pipeline):
         return answer
 
     def find_warnings(self, landmarks: Landmarks) -> list[str]:
-        """Tells what in the clip may make its answer poor.
+        """Tells what in the clip may make its answer poor. What the model does not look at is no reason.
 
         Args:
             landmarks: The clip.
@@ -222,7 +222,8 @@ class SignRecognitionPipeline(Pipeline):
         Returns:
             Keys of `WARNINGS`.
         """
-        parts = self.feature_extractor.parts
+        processor = self.feature_extractor
+        parts = [part for part, shown in zip(processor.parts, processor.fitted_parts, strict=True) if shown]
         seen = {part["name"]: landmarks.detected(part["points"]) for part in parts}
         hands = [seen[part["name"]] for part in parts if part.get("anchor") is not None]
         others = [seen[part["name"]] for part in parts if part.get("anchor") is None]
@@ -237,7 +238,8 @@ class SignRecognitionPipeline(Pipeline):
                 warnings.append("too_short")
         if others and not any(frames.any() for frames in others):
             warnings.append("no_body")
-        if _leave_the_picture(landmarks, (NOSE,)).mean() > _OUT_OF_VIEW:
+        looks_at_body = bool(others) or processor.uses_shoulders
+        if looks_at_body and _leave_the_picture(landmarks, (NOSE,)).mean() > _OUT_OF_VIEW:
             warnings.append("head_out_of_view")
         if hands and _leave_the_picture(landmarks, POSE_WRISTS).mean() > _OUT_OF_VIEW:
             warnings.append("hands_out_of_view")

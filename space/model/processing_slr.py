@@ -8,6 +8,7 @@ import torch
 from transformers import BatchFeature, FeatureExtractionMixin
 from transformers.utils import logging
 
+from .fitted_slr import Fitted, measure_rate
 from .landmarks_slr import (
     LEFT_SHOULDER,
     MIRRORED,
@@ -51,7 +52,7 @@ class KeypointProcessor(FeatureExtractionMixin):
     2. `interpolate_gaps`: a part that is lost for a few frames is filled in; long gaps stay missing.
     3. `correct_aspect`: x, y and z in one unit.
     4. `normalize_to_signer`: origin between the shoulders, the shoulder width as the unit.
-    5. `resample`: clips longer than `input_size` are averaged down to it.
+    5. `resample`: clips longer than `input_size` (of a fitted processor: than training showed) are averaged down.
     6. `add_shapes`: beside its place in the signer's frame, each point of a hand also has its place relative to the
        wrist and the size of the hand (of the lips: to their middle and width), so that shape and place are separate
        inputs.
@@ -59,6 +60,11 @@ class KeypointProcessor(FeatureExtractionMixin):
 
     Steps 1 to 5 work on one clip (`prepare`), in numpy; steps 6 and 7 on a batch of tensors on any device (`finish`),
     so that augmentations can run between them, on plain coordinates in the signer's frame.
+
+    What training never showed is never shown to the model. A processor that is fitted (see `fit`) takes parts that no
+    clip of training showed for not seen before all other steps. It averages clips down that are longer than those of
+    training, or have more frames a second. It warns once of each of these, and of clips that are shorter or have fewer
+    frames a second, which cannot be mended.
 
     Args:
         parts: The table of parts, the same as in the model's configuration; `default_parts` by default.
@@ -75,9 +81,13 @@ class KeypointProcessor(FeatureExtractionMixin):
         do_add_shapes: Whether step 6 is done.
         mean: Mean of each channel of each keypoint, `(points, num_channels)`; see `fit`.
         std: Deviation likewise.
+        fitted: What the clips of training showed, as `fit` sets it: `parts`, the names of the parts that were seen in
+            some clip (a part is seen with all of its points or not at all, so this tells the points too); `frames`, the
+            fewest and the most frames of a clip; `frame_rate`, the lowest and the highest frames a second, or `None`
+            where no clip had two frames. `None` = unknown: all is shown to the model.
 
     Raises:
-        ValueError: If the table of parts is malformed or `mean` and `std` do not fit it.
+        ValueError: If the table of parts is malformed, or `mean`, `std` or `fitted` do not fit it.
 
     Example:
         >>> processor = KeypointProcessor()
@@ -104,6 +114,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         do_add_shapes: bool = True,
         mean: list[list[float]] | None = None,
         std: list[list[float]] | None = None,
+        fitted: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -121,6 +132,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         self.do_add_shapes = do_add_shapes
         self.mean = mean
         self.std = std
+        self.fitted = fitted
         self._check()
 
     def _check(self) -> None:
@@ -144,6 +156,8 @@ class KeypointProcessor(FeatureExtractionMixin):
                 raise ValueError(f"`{name}` must be finite numbers.")
             if name == "std" and not (array > 0).all():
                 raise ValueError(f"`std` must be above 0, but is {array.min()} somewhere.")
+        if self.fitted is not None:
+            Fitted.from_json(self.fitted, [part["name"] for part in self.parts])
 
     # The layout
 
@@ -172,6 +186,29 @@ class KeypointProcessor(FeatureExtractionMixin):
     def hand_indices(self) -> list[int]:
         """The indices of the parts that are hands."""
         return [index for index, part in enumerate(self.parts) if part.get("anchor") is not None]
+
+    # What training showed
+
+    @property
+    def fitted_range(self) -> Fitted | None:
+        """What training showed; `None` where that is unknown."""
+        return None if self.fitted is None else Fitted.from_json(self.fitted, [part["name"] for part in self.parts])
+
+    @property
+    def fitted_parts(self) -> list[bool]:
+        """Whether each part is shown to the model where it is seen."""
+        fitted = self.fitted_range
+        return [fitted is None or part["name"] in fitted.parts for part in self.parts]
+
+    @property
+    def uses_shoulders(self) -> bool:
+        """Whether the shoulders may set the signer's frame: not where training lacked the part that shows them."""
+        shoulders = {LEFT_SHOULDER, RIGHT_SHOULDER}
+        return all(
+            shown
+            for part, shown in zip(self.parts, self.fitted_parts, strict=True)
+            if shoulders.intersection(part["points"])
+        )
 
     # From landmarks to model inputs
 
@@ -217,7 +254,8 @@ class KeypointProcessor(FeatureExtractionMixin):
             mirror: Whether to swap the signer's sides.
 
         Returns:
-            - keypoints: float32 `(frames, points, 3)` in shoulder widths from between the shoulders, 0 where missing.
+            - keypoints: float32 `(frames, points, 3)` in shoulder widths from between the shoulders, 0 where missing;
+              z is 0 too where the landmarks have no z (NaN).
             - part_mask: bool `(frames, parts)`.
             - positions: float32 `(frames,)`, rising, in frames at `frame_rate`.
 
@@ -237,11 +275,14 @@ class KeypointProcessor(FeatureExtractionMixin):
                 raise ValueError(f"Clips cannot be mirrored: landmarks {unknown[:5]} have no known counterpart.")
             landmarks = landmarks.mirrored()
         keypoints = landmarks.take(columns)
+        np.copyto(keypoints[..., 2], 0, where=np.isnan(keypoints[..., 2]))  # landmarks without z: 0 says "no depth"
         positions = np.arange(len(keypoints), dtype=np.float32)
         if landmarks.fps is not None:
             positions *= self.frame_rate / landmarks.fps
         clip = {"keypoints": keypoints, "part_mask": self.find_parts(keypoints), "positions": positions}
         del keypoints  # of an hour of video, no step's input is held longer than the step takes
+        if self.fitted is not None:
+            clip = self.hide_unfitted_parts(clip)
         if self.do_drop_handless_frames:
             clip = self.drop_handless_frames(clip)
         if self.do_interpolate_gaps:
@@ -255,9 +296,8 @@ class KeypointProcessor(FeatureExtractionMixin):
             clip["keypoints"] = np.ascontiguousarray(clip["keypoints"])
         else:
             clip["keypoints"] = np.where(self._by_point(clip["part_mask"]), clip["keypoints"], np.float32(0))
-        if self.do_resample and len(clip["positions"]) > self.input_size:
-            clip = self.resample(clip)
-        return clip
+        size = self._most_frames(clip["positions"])
+        return clip if size == len(clip["positions"]) else self.resample(clip, size)
 
     def pad(self, clips: Sequence[Clip], padding: bool | str = True, return_tensors: str = "pt") -> BatchFeature:
         """Joins prepared clips into a batch.
@@ -310,23 +350,39 @@ class KeypointProcessor(FeatureExtractionMixin):
         """
         keypoints = batch["keypoints"][..., : self.num_coordinates]
         part_mask = batch["part_mask"] & batch["attention_mask"].bool().unsqueeze(-1)
+        if not all(self.fitted_parts):  # of clips that were prepared before the processor was fitted
+            part_mask = part_mask & part_mask.new_tensor(self.fitted_parts)
         if self.do_add_shapes:
             keypoints = self.add_shapes(keypoints, part_mask)
         keypoints = self.standardize(keypoints)
         seen = part_mask[..., self.part_of_point]
         return {**batch, "keypoints": keypoints * seen.unsqueeze(-1).to(keypoints.dtype), "part_mask": part_mask}
 
-    def fit(self, clips: Iterable[Clip], batch_size: int = 256) -> None:
-        """Sets `mean` and `std` from the prepared clips of a training set.
+    def fit(
+        self,
+        clips: Iterable[Clip],
+        batch_size: int = 256,
+        lengths: tuple[float, float] = (1.0, 1.0),
+        rates: tuple[float, float] = (1.0, 1.0),
+        mirrored: bool = False,
+    ) -> None:
+        """Sets `mean`, `std` and `fitted` from the prepared clips of a training set.
+
+        Augmentations show the model more than the clips; `Augmentations.reach` tells how much.
 
         Args:
             clips: Results of `prepare`.
             batch_size: Clips that are held in memory at a time.
+            lengths: Factors on the fewest and the most frames of a clip. The most never exceed `input_size` thereby.
+            rates: Factors on the lowest and the highest frames a second of a clip.
+            mirrored: Whether training shows parts in a mirror, so that a part is known where its mirror image was seen.
 
         Raises:
             ValueError: If there is no clip.
         """
-        self.mean = self.std = None
+        self.mean = self.std = self.fitted = None
+        frames: list[int] = []
+        frame_rates: list[float | None] = []
         count = np.zeros((self.num_points, 1))
         total = np.zeros((self.num_points, self.num_channels))
         squares = np.zeros_like(total)
@@ -342,6 +398,8 @@ class KeypointProcessor(FeatureExtractionMixin):
 
         for clip in clips:
             pending.append(clip)
+            frames.append(len(clip["positions"]))
+            frame_rates.append(measure_rate(clip["positions"], self.frame_rate))
             if len(pending) == batch_size:
                 add()
         if pending:
@@ -351,8 +409,13 @@ class KeypointProcessor(FeatureExtractionMixin):
         mean = total / np.maximum(count, 1)
         variance = squares / np.maximum(count, 1) - np.square(mean)
         # A point that hardly moves (a shoulder, in the frame of the shoulders) must not have its noise blown up.
-        std = np.sqrt(np.maximum(variance, SMALLEST_DEVIATION**2))
+        std = np.where(count > 0, np.sqrt(np.maximum(variance, SMALLEST_DEVIATION**2)), 1)
         self.mean, self.std = mean.round(6).tolist(), std.round(6).tolist()
+        seen = {
+            part["name"] for part, columns in zip(self.parts, self.part_slices, strict=True) if count[columns].any()
+        }
+        known = [part["name"] for part in self.parts if part["name"] in seen or (mirrored and part["mirror"] in seen)]
+        self.fitted = Fitted.of_clips(known, frames, frame_rates, self.input_size, lengths, rates).to_json()
 
     # The steps
 
@@ -368,6 +431,23 @@ class KeypointProcessor(FeatureExtractionMixin):
         missing = np.isnan(keypoints[:, : self.num_points, 0] + keypoints[:, : self.num_points, 1])
         starts = [columns.start for columns in self.part_slices]
         return ~np.logical_or.reduceat(missing, starts, axis=1)
+
+    def hide_unfitted_parts(self, clip: Clip) -> Clip:
+        """Takes parts that training never showed for not seen, and the shoulders where they belong to such a part.
+
+        Args:
+            clip: A clip with the shoulders as its last two columns of keypoints.
+        """
+        fitted, shown = self.fitted_range, np.array(self.fitted_parts)
+        if fitted is None or shown.all():
+            return clip
+        seen = clip["part_mask"].any(axis=0).tolist()
+        fitted.warn_of_parts([part["name"] for part, there in zip(self.parts, seen, strict=True) if there])
+        keypoints = clip["keypoints"]
+        if not self.uses_shoulders:
+            keypoints = keypoints.copy()
+            keypoints[:, self.num_points :] = np.nan
+        return {**clip, "keypoints": keypoints, "part_mask": clip["part_mask"] & shown}
 
     def drop_handless_frames(self, clip: Clip) -> Clip:
         """Keeps the frames in which a hand is seen, with their true times; all frames where none has a hand."""
@@ -443,12 +523,16 @@ class KeypointProcessor(FeatureExtractionMixin):
         origin = np.median(points, axis=0)
         return {**clip, "keypoints": self._place(keypoints, origin, max(unit, SMALLEST_UNIT))}
 
-    def resample(self, clip: Clip) -> Clip:
-        """Averages a long clip down to `input_size` frames, each the mean of an equal share of the clip.
+    def resample(self, clip: Clip, size: int | None = None) -> Clip:
+        """Averages a long clip down, each frame of the result the mean of an equal share of the clip.
 
         Missing parts do not enter the mean; a part is missing where it is missing in the whole share.
+
+        Args:
+            clip: A clip with 0 where parts are missing.
+            size: Frames of the result, at most those of the clip; `input_size` by default.
         """
-        frames, size = len(clip["positions"]), self.input_size
+        frames, size = len(clip["positions"]), self.input_size if size is None else size
         # Frames are cut where a share ends within them; then each share is a run of whole pieces.
         edges = np.arange(size + 1) * (frames / size)
         edges[-1] = frames
@@ -513,6 +597,16 @@ class KeypointProcessor(FeatureExtractionMixin):
         return (keypoints - keypoints.new_tensor(self.mean)).div_(keypoints.new_tensor(self.std))
 
     # Helpers
+
+    def _most_frames(self, positions: np.ndarray) -> int:
+        """The frames of a clip that the model sees, of which it has `len(positions)`; warns of unusual clips."""
+        frames, fitted = len(positions), self.fitted_range
+        most = min(frames, self.input_size) if self.do_resample else frames
+        if fitted is None:
+            return most
+        rate = measure_rate(positions, self.frame_rate)
+        fitted.warn_of_time(frames, rate, self.do_resample)
+        return min(most, fitted.most_frames(frames, rate)) if self.do_resample else most
 
     def _by_point(self, part_values: np.ndarray) -> np.ndarray:
         """Spreads values `(..., parts)` over the points of each part: `(..., points, 1)`."""

@@ -80,6 +80,9 @@ def with_pickle(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Trap(folder / "sprung")))
 
 
+#: What a processor tells of its training.
+FITTED: dict[str, Any] = {"parts": ["lips"], "frames": [1, 40], "frame_rate": [15.0, 30.0]}
+
 DAMAGES: dict[str, tuple[Damage, str]] = {
     # The folder
     "nothing in it": (lambda folder: [path.unlink() for path in folder.glob("*.*")], "it has no config.json"),
@@ -144,6 +147,17 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a mean in words": (processor(mean=[["a"] * 4] * 87), "`mean` must be finite numbers"),
     "a mean that is no number": (processor(mean=[[float("nan")] * 4] * 87), "`mean` must be finite numbers"),
     "a deviation of zero": (processor(std=[[0.0] * 4] * 87), "`std` must be above 0"),
+    "a record of training in words": (
+        processor(fitted="all"),
+        "`fitted` must be an object of frame_rate, frames, parts",
+    ),
+    "a record of no part": (processor(fitted={**FITTED, "parts": []}), "`fitted` must name at least one part"),
+    "a record of an unknown part": (processor(fitted={**FITTED, "parts": ["tail"]}), "`fitted` must name parts of"),
+    "a record of clips of no frames": (
+        processor(fitted={**FITTED, "frames": [0, 9]}),
+        "`frames` of `fitted` must be from",
+    ),
+    "a record of rates in words": (processor(fitted={**FITTED, "frame_rate": ["slow", "fast"]}), "must be two numbers"),
     "a processor of one coordinate": (
         processor(num_coordinates=1, mean=None, std=None),
         "makes other keypoints than its config.json expects: 87 points of 2 numbers, expected 87 of 4",

@@ -5,6 +5,7 @@ number and kept in outputs/fuzz.
 """
 
 import io
+import json
 import logging
 import os
 import shutil
@@ -107,6 +108,13 @@ def model_file(name: str) -> Make:
     return make
 
 
+def fitted_processor(data: Path, model: Path, folder: Path) -> bytes:
+    """The processor of a saved model, with what training showed, which the model of the tests does not know."""
+    fields = json.loads(model_file("preprocessor_config.json")(data, model, folder))
+    fitted = {"parts": ["left_hand", "right_hand", "pose"], "frames": [5, 40], "frame_rate": [15.0, 30.0]}
+    return json.dumps({**fields, "fitted": fitted}).encode()
+
+
 #: Of each kind: the file, what is done with it, and the errors that may come of it.
 KINDS: dict[str, tuple[Make, Mutate, Check, tuple[type[Exception]]]] = {
     "mp4": (mp4, mutate, checks.decode_video, (VideoError,)),
@@ -120,7 +128,7 @@ KINDS: dict[str, tuple[Make, Mutate, Check, tuple[type[Exception]]]] = {
     "parquet": (shard, mutate, checks.load_parquet, (ValueError,)),
     "safetensors": (model_file("model.safetensors"), mutate, checks.load_weights, (ModelError,)),
     "configuration": (model_file("config.json"), mutate_json, checks.load_config, (ModelError,)),
-    "processor": (model_file("preprocessor_config.json"), mutate_json, checks.load_processor, (ModelError,)),
+    "processor": (fitted_processor, mutate_json, checks.load_processor, (ModelError,)),
     "csv": (table, mutate, checks.read_table, (ValueError,)),
 }
 

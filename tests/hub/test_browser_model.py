@@ -9,7 +9,7 @@ from slr_hf.hub import export
 from slr_hf.hub.browser_model import describe, export_for_browser
 from slr_hf.hub.export import open_session
 from slr_hf.model.landmarker_slr import LandmarkerError
-from slr_hf.model.landmarks_slr import LEFT_HAND, LIPS, RIGHT_HAND, STORED_POINTS
+from slr_hf.model.landmarks_slr import LEFT_HAND, LIPS, NOSE, RIGHT_HAND, STORED_POINTS
 
 pytest.importorskip("onnxscript")
 
@@ -22,6 +22,16 @@ def test_the_facts_say_what_the_page_has_to_know(exported_file):
     assert [part["points"] for part in facts["parts"] if part["is_hand"]] == [list(LEFT_HAND), list(RIGHT_HAND)]
     assert facts["parts"][0] == {"is_hand": False, "points": list(LIPS)}
     assert all(group["edges"] and group["colour"].startswith("rgb(") for group in facts["skeleton"])
+
+
+def test_the_page_asks_for_no_part_that_training_lacked(exported_file):
+    metadata = dict(open_session(exported_file).get_modelmeta().custom_metadata_map)
+    for known, head in ((["left_hand", "right_hand"], []), (["left_hand", "right_hand", "pose"], [NOSE])):
+        fitted = {"parts": known, "frames": [1, 40], "frame_rate": [15.0, 30.0]}
+        facts = describe({**metadata, "processor": json.dumps({**json.loads(metadata["processor"]), "fitted": fitted})})
+        assert len(facts["parts"]) == len(known)
+        assert list(LIPS) not in [part["points"] for part in facts["parts"]]
+        assert facts["head"] == head
 
 
 def test_three_files_are_written_whole(exported, small_model_dir, landmarker_path, tmp_path, monkeypatch):

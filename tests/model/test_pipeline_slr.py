@@ -100,6 +100,32 @@ def test_poor_clips_are_explained(recognize, lost, seen_frames, warnings):
 
 
 @pytest.mark.parametrize(
+    ("known", "lost", "warnings"),
+    [
+        (["left_hand", "right_hand"], (POSE, range(468)), []),
+        (["left_hand", "right_hand"], (POSE, range(468), LEFT_HAND, RIGHT_HAND), ["no_hands"]),
+        (["left_hand", "right_hand", "pose"], (POSE,), ["no_body"]),  # lips in view, which this model does not look at
+        (["left_hand", "right_hand", "pose"], (range(468),), []),
+        (["right_hand", "pose"], (RIGHT_HAND,), ["no_hands"]),
+        (["lips", "pose"], (LEFT_HAND, RIGHT_HAND), []),
+    ],
+)
+def test_what_training_lacked_is_no_reason_for_a_poor_answer(recognize, monkeypatch, known, lost, warnings):
+    fitted = {"parts": known, "frames": [1, 128], "frame_rate": [1.0, 100.0]}
+    monkeypatch.setattr(recognize.feature_extractor, "fitted", fitted)
+    assert recognize(clip(lost))["warnings"] == warnings
+
+
+def test_a_model_of_hands_alone_does_not_ask_for_the_head(recognize, monkeypatch):
+    landmarks = clip()
+    landmarks.coordinates[:, NOSE, :2] = (0.5, -0.1)
+    assert recognize(landmarks)["warnings"] == ["head_out_of_view"]
+    fitted = {"parts": ["left_hand", "right_hand"], "frames": [1, 128], "frame_rate": [1.0, 100.0]}
+    monkeypatch.setattr(recognize.feature_extractor, "fitted", fitted)
+    assert recognize(landmarks)["warnings"] == []
+
+
+@pytest.mark.parametrize(
     ("point", "place", "warnings"),
     [
         (NOSE, (0.5, -0.1), ["head_out_of_view"]),

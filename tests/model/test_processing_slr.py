@@ -1,5 +1,6 @@
 """The keypoint processor: what each of its steps promises."""
 
+import json
 import tracemalloc
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slr_hf.model import fitted_slr
 from slr_hf.model.landmarks_slr import (
     LEFT_HAND,
     LEFT_SHOULDER,
@@ -335,6 +337,277 @@ class TestStandardisation:
         loaded = KeypointProcessor.from_pretrained(tmp_path)
         for name, value in processor(clip()).items():
             assert torch.equal(loaded(clip())[name], value)
+
+
+def fitted(frames: tuple[int, int] = (1, 128), frame_rate: object = (1, 1000), without: tuple[str, ...] = ()) -> dict:
+    """What training showed: as a rule nearly anything."""
+    rate = None if frame_rate is None else list(frame_rate)
+    return {"parts": [name for name in PARTS if name not in without], "frames": list(frames), "frame_rate": rate}
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is warned of, as often as it is."""
+    messages: list[str] = []
+    monkeypatch.setattr(fitted_slr.logger, "warning_once", messages.append)
+    return messages
+
+
+class TestFitting:
+    """A processor knows what the clips of training showed."""
+
+    def test_tells_parts_lengths_and_rates(self):
+        processor = KeypointProcessor()
+        clips = [clip(frames, lost={LIPS: every(frames)}, fps=fps) for frames, fps in ((12, 15), (9, 30), (10, None))]
+        processor.fit([processor.prepare(landmarks) for landmarks in clips])
+        assert processor.fitted == {
+            "parts": ["left_hand", "right_hand", "pose"],
+            "frames": [9, 12],
+            "frame_rate": [15.0, 30.0],
+        }
+
+    def test_a_part_that_one_clip_shows_in_one_frame_is_known(self):
+        processor = KeypointProcessor()
+        hidden, shown = clip(12, lost={LIPS: every(12)}), clip(12, lost={LIPS: every(11)})
+        processor.fit([processor.prepare(hidden), processor.prepare(shown)])
+        assert processor.fitted is not None
+        assert processor.fitted["parts"] == list(PARTS)
+
+    def test_augmentations_stretch_lengths_and_rates(self):
+        processor = KeypointProcessor(input_size=20)
+        clips = [processor.prepare(clip(10)), processor.prepare(clip(15))]
+        processor.fit(clips, lengths=(0.25, 1.3), rates=(0.5, 1.0))
+        assert processor.fitted is not None
+        assert (processor.fitted["frames"], processor.fitted["frame_rate"]) == ([2, 20], [15.0, 30.0])
+        processor.fit(clips, lengths=(0.01, 1.1))
+        assert processor.fitted["frames"] == [1, 17]
+
+    def test_a_mirror_shows_the_other_hand(self):
+        processor = KeypointProcessor()
+        clips = [processor.prepare(clip(lost={LEFT_HAND: every(12), LIPS: every(12)}))]
+        for mirrored, expected in ((False, ["right_hand", "pose"]), (True, ["left_hand", "right_hand", "pose"])):
+            processor.fit(clips, mirrored=mirrored)
+            assert processor.fitted is not None
+            assert processor.fitted["parts"] == expected
+
+    def test_the_numbers_of_parts_that_were_not_seen_stay_as_they_are(self):
+        processor = KeypointProcessor()
+        processor.fit([processor.prepare(clip(lost={LIPS: every(12)}))])
+        assert not np.array(processor.mean)[LIPS_COLUMNS].any()
+        assert (np.array(processor.std)[LIPS_COLUMNS] == 1).all()
+
+    def test_clips_of_one_frame_have_no_rate(self):
+        processor = KeypointProcessor()
+        processor.fit([processor.prepare(clip(1))])
+        assert processor.fitted is not None
+        assert processor.fitted["frame_rate"] is None
+        assert len(processor.prepare(clip(12, fps=500))["positions"]) == 1
+
+    def test_a_second_fit_forgets_the_first(self):
+        processor = KeypointProcessor()
+        clips = [processor.prepare(clip(lost=lost)) for lost in ({LIPS: every(12)}, {POSE: every(12)})]
+        for prepared, expected in zip(clips, ("lips", "pose"), strict=True):
+            processor.fit([prepared])
+            assert processor.fitted is not None
+            assert processor.fitted["parts"] == [name for name in PARTS if name != expected]
+
+    def test_is_saved_with_the_processor(self, tmp_path):
+        processor = KeypointProcessor()
+        processor.fit([processor.prepare(clip(lost={LIPS: every(12)}))])
+        processor.save_pretrained(tmp_path)
+        loaded = KeypointProcessor.from_pretrained(tmp_path)
+        assert loaded.fitted == processor.fitted
+        assert loaded.to_dict() == processor.to_dict()
+
+    def test_a_processor_of_before_knows_nothing_and_hides_nothing(self, tmp_path, warned):
+        KeypointProcessor().save_pretrained(tmp_path)
+        path = tmp_path / "preprocessor_config.json"
+        content = json.loads(path.read_text())
+        content.pop("fitted", None)
+        path.write_text(json.dumps(content))
+        prepared = KeypointProcessor.from_pretrained(tmp_path).prepare(clip(300, fps=120))
+        assert len(prepared["positions"]) == 128
+        assert prepared["part_mask"].all()
+        assert warned == []
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (5, "must be an object of frame_rate, frames, parts"),
+            ({}, "must be an object of frame_rate, frames, parts"),
+            ({**fitted(), "points": []}, "must be an object of frame_rate, frames, parts"),
+            ({**fitted(), "parts": []}, "must name at least one part"),
+            ({**fitted(), "parts": "lips"}, "must name at least one part"),
+            ({**fitted(), "parts": [1]}, "must name at least one part"),
+            ({**fitted(), "parts": ["tail"]}, "must name parts of .* but has .'tail'"),
+            ({**fitted(), "parts": ["lips", "lips"]}, "each once"),
+            ({**fitted(), "frames": [1]}, "`frames` of `fitted` must be two integers"),
+            ({**fitted(), "frames": [1.5, 2]}, "`frames` of `fitted` must be two integers"),
+            ({**fitted(), "frames": [True, 2]}, "`frames` of `fitted` must be two integers"),
+            ({**fitted(), "frames": [9, 2]}, "the least first"),
+            ({**fitted(), "frames": [0, 2]}, "`frames` of `fitted` must be from 1"),
+            ({**fitted(), "frames": [1, 10**30]}, "`frames` of `fitted` must be from 1"),
+            ({**fitted(), "frame_rate": 30}, "`frame_rate` of `fitted` must be two numbers"),
+            ({**fitted(), "frame_rate": [float("nan"), 30]}, "the least first"),
+            ({**fitted(), "frame_rate": [-1, 30]}, "`frame_rate` of `fitted` must be above 0"),
+            ({**fitted(), "frame_rate": [0, 0]}, "`frame_rate` of `fitted` must be above 0"),
+            ({**fitted(), "frame_rate": [1, float("inf")]}, "`frame_rate` of `fitted` must be above 0"),
+        ],
+    )
+    def test_a_malformed_record_is_refused(self, change, message):
+        with pytest.raises(ValueError, match=message):
+            KeypointProcessor(fitted=change)
+
+
+class TestPartsThatTrainingLacked:
+    """They count as not seen."""
+
+    def test_are_as_if_they_were_not_detected(self):
+        processor = KeypointProcessor(fitted=fitted(without=("lips",)))
+        whole, hidden = processor(clip()), processor(clip(lost={LIPS: every(12)}))
+        assert not whole["part_mask"][..., 0].any()
+        for name, value in hidden.items():
+            assert torch.equal(whole[name], value)
+
+    def test_do_not_hold_frames_that_show_nothing_else(self):
+        processor = KeypointProcessor(fitted=fitted(without=("left_hand",)))
+        prepared = processor.prepare(clip(8, lost={RIGHT_HAND: [0, 4]}))
+        assert prepared["positions"].tolist() == [1, 2, 3, 5, 6, 7]
+
+    def test_do_not_set_the_signers_frame(self):
+        # Hands alone were trained, in a frame that hands set; never one that shoulders set.
+        processor = KeypointProcessor(fitted=fitted(without=("lips", "pose")))
+        whole, hidden = processor(clip()), processor(clip(lost={POSE: every(12), LIPS: every(12)}))
+        for name, value in hidden.items():
+            assert torch.equal(whole[name], value)
+
+    def test_shoulders_that_belong_to_no_part_set_the_signers_frame_as_ever(self):
+        hands = [part for part in default_parts() if part.get("anchor") is not None]
+        known = {**fitted(), "parts": ["left_hand", "right_hand"]}
+        found = KeypointProcessor(parts=hands, fitted=known).prepare(clip())
+        expected = KeypointProcessor(parts=hands).prepare(clip())
+        np.testing.assert_array_equal(found["keypoints"], expected["keypoints"])
+
+    def test_are_hidden_in_batches_that_were_prepared_before_the_processor_was_fitted(self):
+        processor = KeypointProcessor()
+        batch = processor.pad([processor.prepare(clip())])
+        processor.fitted = fitted(without=("lips",))
+        finished = processor.finish(dict(batch))
+        assert not finished["part_mask"][..., 0].any()
+        assert not finished["keypoints"][:, :, LIPS_COLUMNS].any()
+        assert finished["part_mask"][..., 1:].all()
+
+    def test_are_those_on_the_other_side_where_the_clip_is_mirrored(self):
+        processor = KeypointProcessor(fitted=fitted(without=("left_hand",)))
+        left_handed = clip(lost={RIGHT_HAND: every(12)})
+        assert not processor.prepare(left_handed)["part_mask"][:, 1:3].any()
+        assert processor.prepare(left_handed, mirror=True)["part_mask"][:, 2].all()
+
+    def test_are_warned_of_where_they_are_seen(self, warned):
+        processor = KeypointProcessor(fitted=fitted(without=("lips",)))
+        processor.prepare(clip(lost={LIPS: every(12)}))
+        assert warned == []
+        processor.prepare(clip())
+        assert warned == [
+            "The part 'lips' is seen in a clip, but no clip of training showed it: it counts as not seen."
+        ]
+
+    def test_are_warned_of_once(self, monkeypatch):
+        said: list[str] = []
+        monkeypatch.setattr(fitted_slr.logger, "warning", said.append)
+        fitted_slr.logger.warning_once.cache_clear()
+        for seed in range(3):
+            KeypointProcessor(fitted=fitted(without=("pose",))).prepare(clip(seed=seed))
+        assert len(said) == 1
+
+
+class TestTimesThatTrainingLacked:
+    """Clips are averaged down to what training showed; what cannot be mended is warned of."""
+
+    def test_a_longer_clip_is_averaged_down_to_the_longest(self, warned):
+        found = KeypointProcessor(fitted=fitted(frames=(5, 8))).prepare(clip(20))
+        expected = KeypointProcessor(input_size=8).prepare(clip(20))
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value)
+        assert warned == [
+            "A clip has more frames than any of training (training showed 5 to 8): it is averaged down to 8."
+        ]
+
+    def test_a_faster_clip_is_averaged_down_to_the_highest_rate(self, warned):
+        found = KeypointProcessor(fitted=fitted(frame_rate=(25, 30))).prepare(clip(20, fps=60))
+        np.testing.assert_allclose(found["positions"], np.arange(10) + 0.25, atol=1e-5)
+        (message,) = warned
+        assert message == (
+            "A clip has more frames a second than any of training (training showed 25 to 30): it is averaged down to "
+            "30."
+        )
+
+    @pytest.mark.parametrize("fps", [25, 29.97, 30, 30.03, 32, None])
+    def test_a_rate_that_is_about_that_of_training_stays(self, fps, warned):
+        found = KeypointProcessor(fitted=fitted(frame_rate=(27, 29.97))).prepare(clip(21, fps=fps))
+        assert len(found["positions"]) == 21
+        assert warned == []
+
+    def test_the_stricter_of_the_two_counts(self):
+        for frames, expected in ((30, 15), (40, 20), (80, 20), (3, 2), (1, 1)):
+            processor = KeypointProcessor(fitted=fitted(frames=(1, 20), frame_rate=(30, 30)))
+            assert len(processor.prepare(clip(frames, fps=60))["positions"]) == expected
+
+    def test_input_size_is_the_limit_still(self):
+        processor = KeypointProcessor(input_size=16, fitted=fitted(frames=(1, 128)))
+        assert len(processor.prepare(clip(40))["positions"]) == 16
+        assert processor([clip(40)], padding="max_length")["keypoints"].shape[1] == 16
+
+    def test_padding_to_the_largest_size_stays(self):
+        batch = KeypointProcessor(input_size=32, fitted=fitted(frames=(1, 8)))(clip(40), padding="max_length")
+        assert batch["attention_mask"].tolist() == [[1] * 8 + [0] * 24]
+
+    def test_a_shorter_or_slower_clip_is_warned_of_and_taken_as_it_is(self, warned):
+        found = KeypointProcessor(fitted=fitted(frames=(10, 20), frame_rate=(24, 30))).prepare(clip(6, fps=10))
+        assert len(found["positions"]) == 6
+        assert [message.partition("(")[0] for message in warned] == [
+            "A clip has fewer frames a second than any of training ",
+            "A clip has fewer frames than any of training ",
+        ]
+
+    def test_frames_without_a_hand_do_not_count(self, warned):
+        handless = clip(30, lost={LEFT_HAND: every(20), RIGHT_HAND: every(20)})
+        assert len(KeypointProcessor(fitted=fitted(frames=(5, 12))).prepare(handless)["positions"]) == 10
+        assert warned == []
+
+    def test_is_turned_off_with_resampling(self, warned):
+        processor = KeypointProcessor(do_resample=False, fitted=fitted(frames=(1, 8), frame_rate=(30, 30)))
+        assert len(processor.prepare(clip(20, fps=60))["positions"]) == 20
+        assert warned == []
+
+
+class TestDepth:
+    """Landmarks of two dimensions have NaN as z, which is 0 to the model."""
+
+    @staticmethod
+    def flat(value: float, where: tuple = ()) -> Landmarks:
+        values = clip().coordinates.copy()
+        values[(*where, ..., 2)] = value
+        return Landmarks(values, fps=30, width=640, height=480)
+
+    @pytest.mark.parametrize("coordinates", [2, 3])
+    @pytest.mark.parametrize(
+        "where",
+        [(), (slice(3, 6),), (slice(None), list(RIGHT_HAND))],
+        ids=["everywhere", "in some frames", "in a hand"],
+    )
+    def test_no_z_is_a_z_of_zero(self, coordinates, where):
+        processor = KeypointProcessor(num_coordinates=coordinates)
+        found, expected = self.flat(np.nan, where), self.flat(0, where)
+        prepared = processor.prepare(found)
+        assert prepared["part_mask"].all()
+        np.testing.assert_array_equal(prepared["keypoints"], processor.prepare(expected)["keypoints"])
+        assert torch.isfinite(processor(found)["keypoints"]).all()
+
+    def test_the_clip_is_left_as_it_was(self):
+        flat = self.flat(np.nan)
+        KeypointProcessor().prepare(flat)
+        assert np.isnan(flat.coordinates[..., 2]).all()
 
 
 class TestEdges:

@@ -79,6 +79,7 @@ def test_a_folder_holds_all_that_is_needed(folder):
         "configuration_slr.py",
         "drawing_slr.py",
         "extraction_slr.py",
+        "fitted_slr.py",
         "landmarker_slr.py",
         "landmarks_slr.py",
         "layers_slr.py",

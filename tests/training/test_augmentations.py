@@ -123,6 +123,56 @@ def assert_sound(batch: Batch) -> None:
     torch.testing.assert_close(batch["labels"].sum(dim=1), torch.ones(clips))
 
 
+# What training shows beyond the clips
+
+
+def test_without_augmentations_training_shows_the_clips_alone() -> None:
+    assert Augmentations.none().reach() == {"lengths": (1.0, 1.0), "rates": (1.0, 1.0), "mirrored": False}
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "lengths", "rates"),
+    [
+        (TemporalCrop(smallest=0.5), (0.5, 1), (1, 1)),
+        (TimeWarp(speed=(0.5, 2)), (0.5, 2), (1, 1)),
+        (TimeWarp(speed=(2, 4)), (0.25, 1), (1, 1)),
+        (TimeWarp(speed=(0.25, 0.5)), (1, 4), (1, 1)),
+        (FrameDrop(share=0.25), (0.75, 1), (0.75, 1)),
+        (FrameDrop(share=1), (0, 1), (0, 1)),
+        (TimeWarp(probability=0), (1, 1), (1, 1)),
+    ],
+)
+def test_augmentations_of_time_stretch_what_training_shows(augmentation, lengths, rates) -> None:
+    field = {TemporalCrop: "temporal_crop", TimeWarp: "time_warp", FrameDrop: "frame_drop"}[type(augmentation)]
+    reach = replace(Augmentations.none(), **{field: augmentation}).reach()
+    assert (reach["lengths"], reach["rates"]) == (lengths, rates)
+
+
+def test_augmentations_of_time_join_and_keep_the_rates_they_tell() -> None:
+    augmentations = replace(
+        Augmentations.none(),
+        temporal_crop=TemporalCrop(probability=0.5, smallest=0.5),
+        time_warp=TimeWarp(probability=0.5, speed=(0.5, 2.0)),
+    )
+    reach = augmentations.reach()
+    assert reach["lengths"] == (0.25, 2.0)
+    batch = make_batch([16] * 64)
+    batch["positions"] = torch.arange(16.0).expand(64, 16)
+    augmented = augmentations.build(PROCESSOR)(batch)
+    assert 4 <= lengths(augmented).min() < 8
+    assert 28 < lengths(augmented).max() <= 32
+    steps = [
+        positions[:count].diff().median()
+        for positions, count in zip(augmented["positions"], lengths(augmented), strict=True)
+    ]
+    assert torch.stack(steps).median().item() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(("name", "augmentation"), [("mirror", Mirror()), ("hand_swap", HandSwap())])
+def test_a_mirror_shows_parts_on_the_other_side(name, augmentation) -> None:
+    assert replace(Augmentations.none(), **{name: augmentation}).reach()["mirrored"]
+
+
 # What holds for all of them
 
 

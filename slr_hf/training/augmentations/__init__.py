@@ -7,6 +7,7 @@ state the trainer's checkpoints keep.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from typing import TypedDict
 
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations.batch import Batch, Layout
@@ -24,6 +25,14 @@ from slr_hf.training.augmentations.mixing import CutMix, MixUp
 from slr_hf.training.augmentations.shape import HandDistortion, LocalDistortion
 from slr_hf.training.augmentations.space import Mirror, Perspective, Rotation, Scaling, Shift
 from slr_hf.training.augmentations.time import FrameDrop, IdleEnds, TemporalCrop, TimeWarp
+
+
+class Reach(TypedDict):
+    """How far augmentations take clips from what was recorded: arguments of `KeypointProcessor.fit`."""
+
+    lengths: tuple[float, float]
+    rates: tuple[float, float]
+    mirrored: bool
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,28 @@ class Augmentations:
         augmentations = cls()
         off = {item.name: replace(getattr(augmentations, item.name), probability=0.0) for item in fields(cls)}
         return cls(**off)
+
+    def reach(self) -> Reach:
+        """Tells what training shows the model beyond the clips as they were recorded.
+
+        Returns:
+            - lengths: Factors on the fewest and the most frames of a clip.
+            - rates: Factors on the lowest and the highest frames a second. A warp in time makes frames, so that it
+              leaves the rate as it is.
+            - mirrored: Whether parts take the place of their mirror images.
+        """
+        fewest, most, slowest = 1.0, 1.0, 1.0
+        if self.temporal_crop.probability:
+            fewest *= self.temporal_crop.smallest
+        if self.time_warp.probability:
+            # Not all clips are warped, so that their own length is always among those shown.
+            fewest *= min(1.0, 1 / max(self.time_warp.speed))
+            most *= max(1.0, 1 / min(self.time_warp.speed))
+        if self.frame_drop.probability:
+            slowest = 1 - self.frame_drop.share
+            fewest *= slowest
+        mirrored = bool(self.mirror.probability or self.hand_swap.probability)
+        return {"lengths": (fewest, most), "rates": (slowest, 1.0), "mirrored": mirrored}
 
     def build(self, processor: KeypointProcessor) -> Callable[[Batch], Batch]:
         """Returns a function that augments batches.
@@ -98,6 +129,7 @@ __all__ = [
     "OtherBody",
     "PartDropout",
     "Perspective",
+    "Reach",
     "Rotation",
     "Scaling",
     "Shift",

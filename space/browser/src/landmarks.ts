@@ -10,8 +10,9 @@ export interface Facts {
   points: number[];
   /** First landmark of each detected group, and the one after its last. */
   groups: Record<"face" | "left_hand" | "pose" | "right_hand", [number, number]>;
-  /** Whether each part of the model is a hand, and its points. */
+  /** Whether each part that the model looks at is a hand, and its points. */
   parts: { is_hand: boolean; points: number[] }[];
+  /** Points that should stay in the picture; no head where the model does not look at the body. */
   head: number[];
   wrists: number[];
   /** The colour of each group that is drawn, and the pairs of points to join. */
@@ -77,17 +78,21 @@ export type Warning =
 
 /** Tells what in the clip may make its answer poor; the same as `SignRecognitionPipeline.find_warnings`. */
 export function findWarnings(landmarks: Landmarks, facts: Facts): Warning[] {
-  const count = (isHand: boolean): number => {
+  // What the model does not look at is no reason: `null` where it looks at no such part.
+  const count = (isHand: boolean): number | null => {
     const parts = facts.parts.filter((part) => part.is_hand === isHand);
+    if (parts.length === 0) return null;
     return landmarks.frames.filter((frame) => parts.some((part) => isDetected(frame, part.points))).length;
   };
   const hands = count(true);
   const warnings: Warning[] = [];
-  if (hands === 0) warnings.push("no_hands");
-  else if (hands < FEWEST_SHARE * landmarks.frames.length) warnings.push("hands_rarely_seen");
-  if (hands > 0 && hands < FEWEST_FRAMES) warnings.push("too_short");
+  if (hands !== null) {
+    if (hands === 0) warnings.push("no_hands");
+    else if (hands < FEWEST_SHARE * landmarks.frames.length) warnings.push("hands_rarely_seen");
+    if (hands > 0 && hands < FEWEST_FRAMES) warnings.push("too_short");
+  }
   if (count(false) === 0) warnings.push("no_body");
   if (shareOutside(landmarks, facts.head) > OUT_OF_VIEW) warnings.push("head_out_of_view");
-  if (shareOutside(landmarks, facts.wrists) > OUT_OF_VIEW) warnings.push("hands_out_of_view");
+  if (hands !== null && shareOutside(landmarks, facts.wrists) > OUT_OF_VIEW) warnings.push("hands_out_of_view");
   return warnings;
 }
