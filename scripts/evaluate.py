@@ -34,7 +34,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="what to evaluate on")
     parser.add_argument("--vocabulary", metavar="NAME", help="keep only the glosses of a vocabulary of slr_hf.data")
     parser.add_argument("--split", metavar="NAME", help="this split of the dataset's own, or 'all' its clips")
-    parser.add_argument("--num-glosses", type=int, metavar="N", help="SLOVO: its first N glosses, and no_event")
+    parser.add_argument("--num-glosses", type=int, metavar="N", help="only the first N glosses; see scripts/train.py")
     parser.add_argument(
         "--slovo-split",
         choices=["official", "signers"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from slr_hf.data.clip_columns import join_clips, join_splits, to_clips
     from slr_hf.data.collation import KeypointCollator
+    from slr_hf.data.folds import session_folds, signer_folds
     from slr_hf.data.landmark_arrays import load_landmark_arrays, to_landmarks
     from slr_hf.data.landmark_folder import load_extracted
     from slr_hf.data.opening import OpeningOptions, open_dataset, stream_dataset
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "clip_columns": ["join_clips", "join_splits", "to_clips"],
     "collation": ["KeypointCollator"],
+    "folds": ["session_folds", "signer_folds"],
     "landmark_arrays": ["load_landmark_arrays", "to_landmarks"],
     "landmark_folder": ["load_extracted"],
     "opening": ["OpeningOptions", "open_dataset", "stream_dataset"],
@@ -74,7 +76,9 @@ __all__ = [
     "read_column",
     "read_slovo_annotations",
     "read_slovo_json",
+    "session_folds",
     "sessions",
+    "signer_folds",
     "slovo_glosses",
     "sort_by_length",
     "split",
