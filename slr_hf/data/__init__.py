@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         hold_out_last,
         read_column,
         sessions,
+        shared_labels,
         split,
     )
     from slr_hf.data.vocabularies import VOCABULARIES, Vocabulary, get_vocabulary
@@ -40,7 +41,16 @@ _MODULES = {
     "slovo": ["hold_out_signers", "load_slovo", "read_slovo_annotations"],
     "slovo_annotations": ["read_annotation_file", "slovo_glosses"],
     "slovo_json": ["convert_slovo_json", "read_slovo_json"],
-    "splits": ["choose_splits", "find_session", "hold_out", "hold_out_last", "read_column", "sessions", "split"],
+    "splits": [
+        "choose_splits",
+        "find_session",
+        "hold_out",
+        "hold_out_last",
+        "read_column",
+        "sessions",
+        "shared_labels",
+        "split",
+    ],
     "vocabularies": ["VOCABULARIES", "Vocabulary", "get_vocabulary"],
 }
 
@@ -78,6 +88,7 @@ __all__ = [
     "read_slovo_json",
     "session_folds",
     "sessions",
+    "shared_labels",
     "signer_folds",
     "slovo_glosses",
     "sort_by_length",

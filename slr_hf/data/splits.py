@@ -6,7 +6,7 @@ take out whole recording sessions, or the last clips of each session.
 
 import logging
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -33,6 +33,13 @@ def read_column(dataset: Dataset, name: str) -> np.ndarray:
 def sessions(dataset: Dataset) -> list[str]:
     """The recording sessions of a dataset, sorted."""
     return np.unique(_strings(dataset, "session")).tolist()
+
+
+def shared_labels(dataset: Dataset) -> list[int]:
+    """The class indices of the glosses that at least two sessions show, sorted."""
+    shown = set(zip(read_column(dataset, "label").tolist(), _strings(dataset, "session").tolist(), strict=True))
+    counts = Counter(label for label, _ in shown)
+    return sorted(label for label, count in counts.items() if count > 1)
 
 
 def find_session(dataset: Dataset, name: str) -> str:
@@ -266,5 +273,6 @@ __all__ = [
     "mark_unknown_signers",
     "read_column",
     "sessions",
+    "shared_labels",
     "split",
 ]

@@ -1,6 +1,8 @@
 """Train without some recording sessions and test on them, then without others, so that all clips of strangers count."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,24 @@ from slr_hf.data.folds import session_folds
 from slr_hf.data.splits import split
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes.recipe import STAGES, Recipe
-from slr_hf.training.stages import run_stages
+from slr_hf.training.stages import BEST, run_stages
 from slr_hf.whole_files import write_json
 
 #: In the folder of a cross-validation, what `cross_validate` returns.
 FOLDS = "folds.json"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A finished fold of a cross-validation.
+
+    Args:
+        model: Folder of its last stage's best model.
+        sessions: The held-out sessions.
+    """
+
+    model: Path
+    sessions: list[str]
 
 
 def cross_validate(
@@ -77,6 +92,33 @@ def split_fold(dataset: Dataset, sessions: Sequence[str], validation_fraction: f
     return split(dataset, test_session=sessions, validation_fraction=validation_fraction, drop_unseen_glosses=True)
 
 
+def read_folds(folder: str | Path) -> dict[str, Fold]:
+    """Finds the finished folds of a cross-validation.
+
+    Args:
+        folder: The `output` of `cross_validate`.
+
+    Returns:
+        The folds by their name.
+
+    Raises:
+        FileNotFoundError: If the folder has no `folds.json`.
+        ValueError: If that file cannot be read, or does not say who was held out.
+    """
+    path = Path(folder) / FOLDS
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no {path}. Pass the output folder of scripts/train.py --signer-folds.")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        stage = list(summary["stages"])[-1]
+        return {
+            name: Fold(path.parent / name / stage / BEST, [str(session) for session in sessions])
+            for name, sessions in summary["sessions"].items()
+        }
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} does not say which sessions each fold held out ({error!r}). Train again.") from error
+
+
 def summarize(folds: Mapping[str, float]) -> dict[str, Any]:
     """Gives the accuracies of the folds their mean and their minimum.
 
@@ -86,4 +128,4 @@ def summarize(folds: Mapping[str, float]) -> dict[str, Any]:
     return {"folds": dict(folds), "mean": sum(folds.values()) / len(folds), "worst": min(folds.values())}
 
 
-__all__ = ["FOLDS", "cross_validate", "split_fold", "summarize"]
+__all__ = ["FOLDS", "Fold", "cross_validate", "read_folds", "split_fold", "summarize"]
