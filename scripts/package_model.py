@@ -23,7 +23,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation; plots beside it"
     )
     parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="what it learned from")
-    parser.add_argument("--num-glosses", type=int, metavar="N", help="SLOVO: its first N glosses, and no_event")
+    parser.add_argument("--num-glosses", type=int, metavar="N", help="only the first N glosses; see scripts/train.py")
     parser.add_argument("--vocabulary", metavar="NAME", help="the vocabulary it was trained with")
     parser.add_argument("--name", required=True, help="the model's name")
     parser.add_argument("--repository", help="Hub id to load it from (default: the output folder)")

@@ -10,12 +10,16 @@ Each stage leaves OUTPUT/STAGE/best: a folder in the form of the Hub, with recip
 command goes on where it was interrupted and does not repeat what is finished. Held-out clips are measured after each
 stage and have no say in it: validation clips, taken out of the training clips, choose the best checkpoint.
 
-Where a dataset has splits of its own (SLOVO, the Hub), they are used, unless --held-out-session, --held-out-fraction or
---train-session names the test clips.
+Where a dataset has splits of its own (SLOVO, the Hub, some arrays), they are used, unless --held-out-session,
+--signer-folds, --held-out-fraction or --train-session names the test clips.
 
-With `--held-out-session all` every session is held out in turn, and OUTPUT/folds.json holds the accuracy of each, their
-mean and the worst. On several devices: `accelerate launch scripts/train.py ...`. The exit code is 2 where an argument
-or a file cannot be used.
+A session is one person's recording, so held-out sessions are people whom training has not seen. With several names, or
+`all`, each session is held out in turn; with `--signer-folds K` all sessions are held out in K folds. Each fold is
+trained in OUTPUT/FOLD, and OUTPUT/folds.json holds the accuracy of each, their mean and the worst; `scripts/evaluate.py
+--folds OUTPUT` puts their answers together.
+
+On several devices: `accelerate launch scripts/train.py ...`. The exit code is 2 where an argument or a file cannot be
+used.
 """
 
 import argparse
@@ -43,7 +47,13 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--vocabulary", metavar="NAME", help="keep only the glosses of a vocabulary of slr_hf.data (default: all)"
     )
     data.add_argument(
-        "--held-out-session", metavar="NAME", help="test on this recording session, such as ksl13-2 or just 2, or 'all'"
+        "--held-out-session",
+        nargs="+",
+        metavar="NAME",
+        help="test on this session, such as ksl13-2 or just 2; of several, or 'all', each is left out in turn",
+    )
+    data.add_argument(
+        "--signer-folds", type=int, metavar="K", help="test on the signers of all sessions, left out in K folds"
     )
     data.add_argument(
         "--held-out-fraction",
@@ -63,7 +73,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="F",
         help="choose it on the last clips of each gloss (default: 0.1); 0: keep the last checkpoint",
     )
-    data.add_argument("--num-glosses", type=int, metavar="N", help="SLOVO: its first N glosses, and no_event")
+    data.add_argument(
+        "--num-glosses",
+        type=int,
+        metavar="N",
+        help="the first N glosses of SLOVO (and no_event) or of arrays with class_index",
+    )
     data.add_argument(
         "--slovo-split",
         choices=["official", "signers"],
@@ -105,10 +120,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="log the figures there too; the package has to be installed (default: none)",
     )
     parsed = parser.parse_args(arguments)
-    if parsed.held_out_session == ALL_SESSIONS and (
-        parsed.held_out_fraction or parsed.validation_session or parsed.train_session
-    ):
-        parser.error("--held-out-session all goes with no --held-out-fraction, --validation-session or --train-session")
+    names = parsed.held_out_session or []
+    if names and parsed.signer_folds is not None:
+        parser.error("--signer-folds goes with no --held-out-session")
+    parsed.in_turn = parsed.signer_folds is not None or len(names) > 1 or names == [ALL_SESSIONS]
+    if parsed.in_turn and (parsed.held_out_fraction or parsed.validation_session or parsed.train_session):
+        parser.error(
+            "--signer-folds and several sessions (--held-out-session all) go with no --held-out-fraction, "
+            "--validation-session or --train-session"
+        )
     if parsed.streaming and (parsed.vocabulary is not None or len(parsed.dataset) > 1):
         parser.error("--streaming goes with one dataset and no --vocabulary")
     return parsed
@@ -128,7 +148,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         open_dataset,
         prepare_dataset,
         prepare_stream,
-        sessions,
+        session_folds,
+        signer_folds,
         stream_dataset,
     )
     from slr_hf.training.cross_validation import cross_validate
@@ -144,9 +165,10 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     assignments = [*options.set, *([] if options.seed is None else [f"seed={options.seed}"])]
     recipes = get_recipes(options.recipe, stages, assignments)
     vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
-    named = (
+    splits_named = (
         options.held_out_session,
-        options.held_out_fraction or None,
+        options.signer_folds,
+        options.held_out_fraction,
         options.train_session,
         options.validation_session,
     )
@@ -163,15 +185,20 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
                 num_glosses=options.num_glosses,
                 slovo_split=options.slovo_split,
                 # SLOVO's validation clips are those of signers; other clips are chosen after the datasets are joined.
-                validation_fraction=options.validation_fraction if set(named) == {None} else 0.0,
+                validation_fraction=options.validation_fraction if not any(splits_named) else 0.0,
                 missing="skip" if options.skip_missing else "raise",
                 landmarks=options.landmarks,
                 num_proc=options.num_proc,
             ),
         )
-    if options.held_out_session == ALL_SESSIONS:
+    if options.in_turn:
         dataset = join_splits(clips)
-        processor = stage_processor(recipes, options.output / sessions(dataset)[0], options.from_model)
+        if options.signer_folds is not None:
+            folds = signer_folds(dataset, options.signer_folds)
+        else:
+            names = options.held_out_session
+            folds = session_folds(dataset, None if names == [ALL_SESSIONS] else names)
+        processor = stage_processor(recipes, options.output / next(iter(folds)), options.from_model)
         return cross_validate(
             dataset if options.streaming else prepare_dataset(dataset, processor),
             recipes,
@@ -181,11 +208,12 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
             options.device,
             options.report_to,
             options.from_model,
+            folds,
         )
     processor = stage_processor(recipes, options.output, options.from_model)
     splits = choose_splits(
         clips,
-        test_session=options.held_out_session,
+        test_session=options.held_out_session and options.held_out_session[0],
         test_fraction=options.held_out_fraction,
         validation_session=options.validation_session,
         validation_fraction=options.validation_fraction,

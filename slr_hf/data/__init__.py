@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from slr_hf.data.clip_columns import join_clips, join_splits, to_clips
     from slr_hf.data.collation import KeypointCollator
+    from slr_hf.data.folds import session_folds, signer_folds
     from slr_hf.data.landmark_arrays import load_landmark_arrays, to_landmarks
     from slr_hf.data.landmark_folder import load_extracted
     from slr_hf.data.opening import OpeningOptions, open_dataset, stream_dataset
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         hold_out_last,
         read_column,
         sessions,
+        shared_labels,
         split,
     )
     from slr_hf.data.vocabularies import VOCABULARIES, Vocabulary, get_vocabulary
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "clip_columns": ["join_clips", "join_splits", "to_clips"],
     "collation": ["KeypointCollator"],
+    "folds": ["session_folds", "signer_folds"],
     "landmark_arrays": ["load_landmark_arrays", "to_landmarks"],
     "landmark_folder": ["load_extracted"],
     "opening": ["OpeningOptions", "open_dataset", "stream_dataset"],
@@ -38,7 +41,16 @@ _MODULES = {
     "slovo": ["hold_out_signers", "load_slovo", "read_slovo_annotations"],
     "slovo_annotations": ["read_annotation_file", "slovo_glosses"],
     "slovo_json": ["convert_slovo_json", "read_slovo_json"],
-    "splits": ["choose_splits", "find_session", "hold_out", "hold_out_last", "read_column", "sessions", "split"],
+    "splits": [
+        "choose_splits",
+        "find_session",
+        "hold_out",
+        "hold_out_last",
+        "read_column",
+        "sessions",
+        "shared_labels",
+        "split",
+    ],
     "vocabularies": ["VOCABULARIES", "Vocabulary", "get_vocabulary"],
 }
 
@@ -74,7 +86,10 @@ __all__ = [
     "read_column",
     "read_slovo_annotations",
     "read_slovo_json",
+    "session_folds",
     "sessions",
+    "shared_labels",
+    "signer_folds",
     "slovo_glosses",
     "sort_by_length",
     "split",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-from datasets import ClassLabel, Dataset, Features, List, Value, concatenate_datasets
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, concatenate_datasets
 
 from slr_hf.model.landmarks_slr import LARGEST_COORDINATE, NUM_LANDMARKS, Landmarks
 
@@ -19,6 +19,10 @@ FRAME_WIDTH, FRAME_HEIGHT = 640, 480
 _SMALL, _LARGEST_RATIO = 256 * 2**20, 100
 
 _KEYS = ("landmarks", "offsets", "points", "label", "session", "clip_id")
+_OPTIONAL_KEYS = ("split", "class_index")
+
+#: The splits that a file may name, and what they are called here.
+_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class LandmarkArrays:
         label: The gloss of each clip, `(clips)`.
         session: The recording session of each clip, `(clips)`.
         clip_id: The name of each clip, `(clips)`.
+        split: Which of the source's own splits each clip is in, "train", "val" or "test", `(clips)`.
+        class_index: Place of each clip's gloss in the source's own order of glosses, integers `(clips)`.
     """
 
     source: str
@@ -42,13 +48,16 @@ class LandmarkArrays:
     label: np.ndarray
     session: np.ndarray
     clip_id: np.ndarray
+    split: np.ndarray | None = None
+    class_index: np.ndarray | None = None
 
     @classmethod
     def read(cls, path: str | Path) -> "LandmarkArrays":
         """Reads a file and checks its form.
 
         Args:
-            path: A `.npz` file with the keys `landmarks`, `offsets`, `points`, `label`, `session` and `clip_id`.
+            path: A `.npz` file with the keys `landmarks`, `offsets`, `points`, `label`, `session` and `clip_id`, and
+                perhaps `split` and `class_index`. Others are ignored.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -86,12 +95,20 @@ class LandmarkArrays:
         if len(np.unique(points)) != len(points) or points.min() < 0 or points.max() >= NUM_LANDMARKS:
             raise ValueError(f"`points` must be distinct Holistic indices from 0 to {NUM_LANDMARKS - 1}.")
         clips = self.label.size
-        for name in ("label", "session", "clip_id"):
+        for name in ("label", "session", "clip_id", "split"):
             array = getattr(self, name)
+            if array is None:
+                continue
             if array.shape != (clips,) or array.dtype.kind != "U":
                 raise ValueError(f"`{name}` must be {clips} strings, but is {array.dtype} {array.shape}.")
             if not _is_text(array):
                 raise ValueError(f"`{name}` holds characters that do not exist.")
+        strange = [] if self.split is None else sorted(set(self.split.tolist()) - _SPLITS.keys())
+        if strange:
+            raise ValueError(f"`split` must name {list(_SPLITS)}, but names {strange}.")
+        places = self.class_index
+        if places is not None and (places.shape != (clips,) or not np.issubdtype(places.dtype, np.integer)):
+            raise ValueError(f"`class_index` must be {clips} integers, but is {places.dtype} {places.shape}.")
         if offsets.shape != (clips + 1,) or not np.issubdtype(offsets.dtype, np.integer):
             raise ValueError(
                 f"`offsets` must be {clips + 1} integers, one more than clips, but is {offsets.dtype} {offsets.shape}."
@@ -129,6 +146,8 @@ class LandmarkArrays:
             label=self.label[kept],
             session=self.session[kept],
             clip_id=self.clip_id[kept],
+            split=None if self.split is None else self.split[kept],
+            class_index=None if self.class_index is None else self.class_index[kept],
         )
 
     def to_dataset(self, glosses: list[str]) -> Dataset:
@@ -183,7 +202,7 @@ def _read_archive(path: Path) -> dict[str, np.ndarray]:
             unpacked = sum(member.file_size for member in archive.zip.infolist())
             if unpacked > max(_SMALL, _LARGEST_RATIO * size):
                 raise ValueError(f"its {size:,} bytes would unpack to {unpacked:,}")
-            arrays = {key: archive[key] for key in _KEYS if key in archive.files}
+            arrays = {key: archive[key] for key in (*_KEYS, *_OPTIONAL_KEYS) if key in archive.files}
     # What numpy, zipfile and zlib raise on damaged files has no class in common.
     except Exception as error:
         reason = str(error) or type(error).__name__
@@ -251,6 +270,33 @@ def load_landmark_arrays(
     return concatenate_datasets([array.to_dataset(sorted(kept)) for array in arrays if len(array.label)])
 
 
+def load_landmark_splits(file: str | Path, num_glosses: int | None = None) -> DatasetDict:
+    """Loads a file of landmark arrays with the splits that it names.
+
+    Args:
+        file: See `LandmarkArrays`.
+        num_glosses: Where the file has `class_index`: how many glosses to keep, the first in that order.
+
+    Returns:
+        Datasets as of `load_landmark_arrays`: `train`, `validation` and `test`, as far as the file has them. All clips
+        are `train` where it names no splits.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is malformed, or no gloss is left.
+    """
+    array = LandmarkArrays.read(file)
+    if num_glosses is not None and array.class_index is not None:
+        if num_glosses < 1:
+            raise ValueError(f"The number of glosses must be at least 1, but is {num_glosses}.")
+        array = array.select(array.class_index < num_glosses)
+    glosses = sorted(set(array.label.tolist()))
+    if array.split is None:
+        return DatasetDict(train=array.to_dataset(glosses))
+    parts = {name: array.select(array.split == own) for own, name in _SPLITS.items() if own in array.split}
+    return DatasetDict({name: part.to_dataset(glosses) for name, part in parts.items()})
+
+
 def _renamed(array: LandmarkArrays, rename: Mapping[str, str]) -> LandmarkArrays:
     label = np.array([rename.get(gloss, gloss) for gloss in array.label.tolist()], dtype=np.str_)
     return LandmarkArrays(**{**vars(array), "label": label})
@@ -288,4 +334,11 @@ def to_landmarks(row: Mapping[str, Any]) -> Landmarks:
     )
 
 
-__all__ = ["LandmarkArrays", "check_known", "flat_lists", "load_landmark_arrays", "to_landmarks"]
+__all__ = [
+    "LandmarkArrays",
+    "check_known",
+    "flat_lists",
+    "load_landmark_arrays",
+    "load_landmark_splits",
+    "to_landmarks",
+]

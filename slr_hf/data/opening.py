@@ -13,7 +13,7 @@ from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
 from slr_hf.data.clip_columns import join_clips, to_clips
 from slr_hf.data.clip_lists import VIDEO_SUFFIXES
 from slr_hf.data.extraction import extract_clips
-from slr_hf.data.landmark_arrays import load_landmark_arrays
+from slr_hf.data.landmark_arrays import load_landmark_splits
 from slr_hf.data.landmark_folder import MANIFEST, load_extracted, read_manifest
 from slr_hf.data.slovo import Missing, load_slovo
 from slr_hf.data.slovo_annotations import ANNOTATIONS
@@ -31,7 +31,8 @@ class OpeningOptions:
     """What to ask of the datasets that know of it.
 
     Args:
-        num_glosses: SLOVO only: how many glosses to keep beside `no_event`; see `load_slovo`.
+        num_glosses: How many glosses to keep: of SLOVO beside `no_event`, see `load_slovo`; of landmark arrays with
+            `class_index`, see `load_landmark_splits`.
         slovo_split: SLOVO only: which clips are test clips; see `load_slovo`.
         validation_fraction: SLOVO only: share of the training clips to validate on; see `load_slovo`.
         missing: What to do about clips without usable landmarks: refuse all, or warn and leave them out.
@@ -74,7 +75,7 @@ def open_dataset(
     Args:
         names: One or more, each of any of these kinds; `KINDS` tells them apart:
 
-            - a `.npz` file of landmark arrays; see `load_landmark_arrays`,
+            - a `.npz` file of landmark arrays; see `load_landmark_splits`,
             - SLOVO's folder, with landmarks or videos, or its folder of landmarks; see `load_slovo`,
             - a folder of `scripts/extract.py`; see `load_extracted` and `to_clips`,
             - a folder of videos, a folder for each gloss, or a CSV or TSV of videos with the column `gloss`; their
@@ -87,8 +88,8 @@ def open_dataset(
         options: What to ask of some kinds.
 
     Returns:
-        The clips, with the columns of `load_landmark_arrays`. Datasets with splits of their own (SLOVO, the Hub) give
-        these splits; the clips of others are all `train`, for `choose_splits` to split.
+        The clips, with the columns of `load_landmark_arrays`. Datasets with splits of their own (SLOVO, the Hub, some
+        arrays) give these splits; the clips of others are all `train`, for `choose_splits` to split.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -180,7 +181,7 @@ def _holds_videos(name: str) -> bool:
 
 
 def _load_arrays(name: str, options: OpeningOptions) -> DatasetDict:
-    return DatasetDict(train=load_landmark_arrays(name))
+    return load_landmark_splits(name, options.num_glosses)
 
 
 def _landmark_folders(name: str, options: OpeningOptions) -> list[Path]:

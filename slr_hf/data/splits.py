@@ -6,7 +6,8 @@ take out whole recording sessions, or the last clips of each session.
 
 import logging
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 from datasets import Dataset, DatasetDict
@@ -14,6 +15,9 @@ from datasets import Dataset, DatasetDict
 from slr_hf.data.clip_columns import join_splits
 
 logger = logging.getLogger(__name__)
+
+#: The name, within its file, of the session that holds the clips of signers whom nobody can name.
+UNKNOWN_SIGNER = "?"
 
 
 def read_column(dataset: Dataset, name: str) -> np.ndarray:
@@ -29,6 +33,13 @@ def read_column(dataset: Dataset, name: str) -> np.ndarray:
 def sessions(dataset: Dataset) -> list[str]:
     """The recording sessions of a dataset, sorted."""
     return np.unique(_strings(dataset, "session")).tolist()
+
+
+def shared_labels(dataset: Dataset) -> list[int]:
+    """The class indices of the glosses that at least two sessions show, sorted."""
+    shown = set(zip(read_column(dataset, "label").tolist(), _strings(dataset, "session").tolist(), strict=True))
+    counts = Counter(label for label, _ in shown)
+    return sorted(label for label, count in counts.items() if count > 1)
 
 
 def find_session(dataset: Dataset, name: str) -> str:
@@ -47,6 +58,18 @@ def find_session(dataset: Dataset, name: str) -> str:
         problem = f"Several sessions are called {name!r}: {found}" if found else f"There is no session {name!r}"
         raise ValueError(f"{problem}. Choose one of {sessions(dataset)}.")
     return found[0]
+
+
+def mark_unknown_signers(dataset: Dataset) -> np.ndarray:
+    """Marks the clips whose signer is unknown.
+
+    Args:
+        dataset: A dataset with the columns `session` and `source`.
+
+    Returns:
+        Bool `(clips,)`.
+    """
+    return _strings(dataset, "session") == np.char.add(_strings(dataset, "source"), f"-{UNKNOWN_SIGNER}")
 
 
 def hold_out(dataset: Dataset, session: str) -> DatasetDict:
@@ -87,26 +110,29 @@ def hold_out_last(dataset: Dataset, fraction: float = 0.2) -> DatasetDict:
 
 def split(
     dataset: Dataset,
-    test_session: str | None = None,
+    test_session: str | Iterable[str] | None = None,
     test_fraction: float = 0.0,
     validation_session: str | None = None,
     validation_fraction: float = 0.1,
     train_session: str | None = None,
+    drop_unseen_glosses: bool = False,
 ) -> DatasetDict:
     """Splits a dataset for training with an honest choice of the best checkpoint.
 
     The test clips are taken out first. The validation clips, which choose the checkpoint, are then taken from what is
-    left, so the test clips have no say in it.
+    left, so the test clips have no say in it. Clips of unknown signers are not used where signers of the same source
+    are tested, since they may show the same people.
 
     Args:
         dataset: A dataset with the columns `session`, `source`, `label` and `clip_id`.
-        test_session: Session to test on; see `find_session`.
+        test_session: Session to test on, or several that are tested together; see `find_session`.
         test_fraction: Share of the last clips of each gloss to test on; see `hold_out_last`. With `test_session` too,
             it is taken from the other files only, whose sessions are not tested yet.
         validation_session: Session to validate on.
         validation_fraction: Share of the last clips of each gloss to validate on, where no session is given.
             0 = no validation.
         train_session: Session to train on alone. Without a test session or fraction, all others are tested on.
+        drop_unseen_glosses: Whether test clips of glosses that no training clip shows are left out.
 
     Returns:
         The splits `train`, and where asked for, `validation` and `test`.
@@ -114,20 +140,29 @@ def split(
     Raises:
         ValueError: If a session or fraction cannot be used; see `hold_out` and `hold_out_last`.
     """
+    unknown = mark_unknown_signers(dataset)
     held_out = np.zeros(len(dataset), bool)
     if test_session is not None:
-        held_out = _strings(dataset, "session") == find_session(dataset, test_session)
+        names = [test_session] if isinstance(test_session, str) else test_session
+        held_out = np.isin(_strings(dataset, "session"), [find_session(dataset, name) for name in names])
+        if (held_out & unknown).any():
+            raise ValueError(f"{names} names clips of unknown signers, whom training may have seen. Test on others.")
+    source = _strings(dataset, "source")
+    dropped = unknown & np.isin(source, source[held_out])
+    if dropped.any():
+        logger.info("Left out %d clips of unknown signers, who may be among those held out.", dropped.sum())
+        kept = np.flatnonzero(~dropped)
+        dataset, held_out, unknown, source = dataset.select(kept), held_out[kept], unknown[kept], source[kept]
     if test_fraction:
-        source = _strings(dataset, "source")
         others = np.flatnonzero(~np.isin(source, source[held_out]))
         held_out[others] = _last(dataset.select(others), test_fraction)
     wanted = test_session is not None or bool(test_fraction)
     if train_session is not None:
         trained = (_strings(dataset, "session") == find_session(dataset, train_session)) & ~held_out
-        held_out = held_out if wanted else ~trained
+        held_out = held_out if wanted else ~trained & ~unknown
         used, wanted = trained | held_out, True
         dataset, held_out = dataset.select(np.flatnonzero(used)), held_out[used]
-    splits = _split(dataset, held_out) if wanted else DatasetDict(train=dataset)
+    splits = _split(dataset, held_out, drop_unseen_glosses) if wanted else DatasetDict(train=dataset)
     train = splits.pop("train")
     if validation_session is not None:
         inner = hold_out(train, validation_session)
@@ -200,14 +235,20 @@ def _last(dataset: Dataset, fraction: float) -> np.ndarray:
     return last
 
 
-def _split(dataset: Dataset, held_out: np.ndarray) -> DatasetDict:
+def _split(dataset: Dataset, held_out: np.ndarray, drop_unseen_glosses: bool = False) -> DatasetDict:
     if held_out.all() or not held_out.any():
         side = "training" if held_out.all() else "held-out"
         raise ValueError(f"The split leaves no {side} clips of {len(dataset)}. Choose another session or fraction.")
     splits = DatasetDict(train=dataset.select(np.flatnonzero(~held_out)), test=dataset.select(np.flatnonzero(held_out)))
-    unseen = np.setdiff1d(read_column(splits["test"], "label"), read_column(splits["train"], "label"))
-    if len(unseen):
-        names = dataset.features["label"].int2str(unseen.tolist())
+    tested = read_column(splits["test"], "label")
+    shown = np.isin(tested, read_column(splits["train"], "label"))
+    if drop_unseen_glosses and not shown.all():
+        if not shown.any():
+            raise ValueError("No held-out clip shows a gloss that training clips show. Choose another session.")
+        logger.info("Left out %d of %d held-out clips: no training clip shows their gloss.", sum(~shown), len(shown))
+        splits["test"] = splits["test"].select(np.flatnonzero(shown))
+    elif not shown.all():
+        names = dataset.features["label"].int2str(np.unique(tested[~shown]).tolist())
         logger.warning("Held-out clips show glosses that no training clip shows: %s.", names)
     return splits
 
@@ -223,4 +264,15 @@ def _in_time(rows: list[int], clip_ids: list[str]) -> list[int]:
     return sorted(rows, key=lambda row: numbers[row]) if len(numbers) == len(rows) else rows
 
 
-__all__ = ["choose_splits", "find_session", "hold_out", "hold_out_last", "read_column", "sessions", "split"]
+__all__ = [
+    "UNKNOWN_SIGNER",
+    "choose_splits",
+    "find_session",
+    "hold_out",
+    "hold_out_last",
+    "mark_unknown_signers",
+    "read_column",
+    "sessions",
+    "shared_labels",
+    "split",
+]

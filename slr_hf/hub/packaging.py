@@ -12,11 +12,11 @@ from slr_hf.data.sources import SOURCES
 from slr_hf.data.splits import read_column
 from slr_hf.hub.model_card import PLOTS, render_model_card
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
-from slr_hf.training.stages import TRAINING_CLIPS
+from slr_hf.training.stages import TRAINING_CLIPS, TRAINING_SESSIONS
 from slr_hf.whole_files import whole_folder, write_json
 
-#: Kept from the folder of a finished stage: its hyper-parameters, and the clips that it saw.
-_RECORDS = ("recipe.json", TRAINING_CLIPS)
+#: Kept from the folder of a finished stage: its hyper-parameters, and the clips and sessions that it saw.
+_RECORDS = ("recipe.json", TRAINING_CLIPS, TRAINING_SESSIONS)
 
 
 def glosses_by_language(dataset: Dataset) -> dict[str, list[str]]:
@@ -85,6 +85,9 @@ def package_model(
     with whole_folder(output) as unfinished:
         pipeline.save_pretrained(unfinished)
         for record in _RECORDS:
+            # Models of earlier versions do not say which sessions they saw.
+            if record == TRAINING_SESSIONS and not (model / record).is_file():
+                continue
             shutil.copyfile(model / record, unfinished / record)
         for plot in shown:
             (unfinished / "plots").mkdir(exist_ok=True)

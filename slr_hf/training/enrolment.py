@@ -15,7 +15,7 @@ from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations import Augmentations
 from slr_hf.training.recipes import own_signs
-from slr_hf.training.stages import TRAINING_CLIPS, clip_ids
+from slr_hf.training.stages import training_records
 from slr_hf.whole_files import whole_folder, write_json
 
 #: Clips embedded at a time.
@@ -106,7 +106,8 @@ def save_enrolled(
     with whole_folder(output) as unfinished:
         SignRecognitionPipeline(model, processor).save_pretrained(unfinished)
         write_json(unfinished / ENROLMENT, record)
-        write_json(unfinished / TRAINING_CLIPS, clip_ids({"train": clips}, origin))
+        for name, content in training_records({"train": clips}, origin).items():
+            write_json(unfinished / name, content)
 
 
 @torch.no_grad()

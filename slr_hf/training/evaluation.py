@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from slr_hf.training.metrics import (
     mean_class_accuracy,
     top_k_accuracy,
 )
-from slr_hf.training.stages import TRAINING_CLIPS
+from slr_hf.training.people import SAME_RECORDER, STRANGERS, find_group, summarize_people
+from slr_hf.training.stages import TRAINING_CLIPS, TRAINING_SESSIONS
 
 #: The most frequent confusions that a summary lists.
 _MOST_CONFUSIONS = 30
@@ -44,6 +45,8 @@ class Evaluation:
         labels: Class index of each clip among the model's glosses, `(clips,)`.
         logits: `(clips, num_labels)`.
         confidence: Probability that the first answer is right, `(clips,)`.
+        neighbour: What a nearest neighbour answers to the same clips, `(clips, num_labels)`; see
+            `slr_hf.benchmarks.nearest_neighbour`.
     """
 
     glosses: list[str]
@@ -53,25 +56,58 @@ class Evaluation:
     labels: torch.Tensor
     logits: torch.Tensor
     confidence: torch.Tensor
+    neighbour: torch.Tensor | None = None
+
+    @classmethod
+    def pool(cls, evaluations: Sequence["Evaluation"]) -> "Evaluation":
+        """Puts the answers of several models to different clips together.
+
+        Args:
+            evaluations: At least one, of models of the same glosses.
+
+        Raises:
+            ValueError: If the models know different glosses.
+        """
+        first = evaluations[0]
+        if any(evaluation.glosses != first.glosses for evaluation in evaluations):
+            raise ValueError("The models know different glosses, so their answers cannot be put together.")
+        neighbours = [evaluation.neighbour for evaluation in evaluations if evaluation.neighbour is not None]
+        return cls(
+            glosses=first.glosses,
+            clip_ids=[clip for evaluation in evaluations for clip in evaluation.clip_ids],
+            sessions=[session for evaluation in evaluations for session in evaluation.sessions],
+            frames=torch.cat([evaluation.frames for evaluation in evaluations]),
+            labels=torch.cat([evaluation.labels for evaluation in evaluations]),
+            logits=torch.cat([evaluation.logits for evaluation in evaluations]),
+            confidence=torch.cat([evaluation.confidence for evaluation in evaluations]),
+            neighbour=torch.cat(neighbours) if len(neighbours) == len(evaluations) else None,
+        )
 
     @property
     def right(self) -> torch.Tensor:
         """Whether the first answer is right: bool `(clips,)`."""
         return self.logits.argmax(dim=-1) == self.labels
 
-    def summary(self, seen_clips: Iterable[str] | None = None) -> dict[str, Any]:
+    def summary(
+        self, seen_clips: Iterable[str] | None = None, seen_sessions: Iterable[str] | None = None
+    ) -> dict[str, Any]:
         """Computes all figures.
 
         Args:
             seen_clips: Names of the clips that training saw; `None` where that is not known.
+            seen_sessions: Names of the sessions that training saw; `None` where that is not known.
 
         Returns:
-            What metrics.json holds: top-1, top-5 and mean class accuracy, cross entropy, calibration error, the
-            confidence's mean and AUROC; clips and top-1 of each session, of each gloss and of clips of similar length
-            (`from` and `to` in frames, both included); the most frequent confusions; how many of the clips were seen
-            in training.
+            What metrics.json holds. First `people`: of `strangers`, whom training has not seen, and of the
+            `same_recorder`, whose other clips it has seen, what `summarize_people` tells, and `glosses`, the clips,
+            people and top-1 of each gloss; `None` for a group without clips, or in the place of both where it is not
+            known whom training has seen. Then top-1, top-5 and mean class accuracy, cross entropy, calibration error,
+            the confidence's mean and AUROC; clips and top-1 of each session (and the neighbour's), of each gloss (and
+            its people) and of clips of similar length (`from` and `to` in frames, both included); the most frequent
+            confusions; how many of the clips were seen in training.
         """
         seen = None if seen_clips is None else set(seen_clips)
+        known = seen is not None and seen_sessions is not None
         answers = self.logits.argmax(dim=-1).tolist()
         wrong = Counter(
             (self.glosses[label], self.glosses[answer])
@@ -79,6 +115,7 @@ class Evaluation:
             if label != answer
         )
         return {
+            "people": self._by_people(seen or (), set(seen_sessions or ())) if known else None,
             "clips": len(self.clip_ids),
             "seen_in_training": None if seen is None else sum(clip in seen for clip in self.clip_ids),
             "top1": top_k_accuracy(self.logits, self.labels, 1),
@@ -90,8 +127,8 @@ class Evaluation:
                 "mean": self.confidence.mean().item(),
                 "auroc": confidence_auroc(self.confidence, self.right),
             },
-            "sessions": self._by(self.sessions),
-            "glosses": self._by([self.glosses[label] for label in self.labels.tolist()]),
+            "sessions": self._by_session(),
+            "glosses": self._by_gloss(),
             "lengths": self._by_length(),
             "confusions": [
                 {"gloss": gloss, "answer": answer, "clips": count}
@@ -99,12 +136,60 @@ class Evaluation:
             ],
         }
 
-    def _by(self, names: list[str]) -> dict[str, dict[str, Any]]:
+    def _by_people(self, seen_clips: Collection[str], seen_sessions: Collection[str]) -> dict[str, Any]:
+        """The figures of strangers and of people whom training has seen."""
+        groups = [
+            find_group(clip, session, seen_clips, seen_sessions)
+            for clip, session in zip(self.clip_ids, self.sessions, strict=True)
+        ]
+        people: dict[str, Any] = {}
+        for group in (STRANGERS, SAME_RECORDER):
+            rows = [row for row, found in enumerate(groups) if found == group]
+            if not rows:
+                people[group] = None
+                continue
+            own = self._select(rows)
+            figures = summarize_people(own.logits, own.labels, own.sessions, own.neighbour)
+            people[group] = {**figures, "glosses": own._by_gloss()}
+        return people
+
+    def _select(self, rows: list[int]) -> "Evaluation":
+        """The answers to some clips."""
+        return Evaluation(
+            glosses=self.glosses,
+            clip_ids=[self.clip_ids[row] for row in rows],
+            sessions=[self.sessions[row] for row in rows],
+            frames=self.frames[rows],
+            labels=self.labels[rows],
+            logits=self.logits[rows],
+            confidence=self.confidence[rows],
+            neighbour=None if self.neighbour is None else self.neighbour[rows],
+        )
+
+    def _by_session(self) -> dict[str, dict[str, Any]]:
+        """Clips and top-1 accuracy of each session, and that of the neighbour."""
+        sessions = self._by(self.sessions, self.right)
+        if self.neighbour is not None:
+            others = self._by(self.sessions, self.neighbour.argmax(dim=-1) == self.labels)
+            for name, figures in sessions.items():
+                figures["nearest_neighbour"] = {"top1": others[name]["top1"]}
+        return sessions
+
+    def _by_gloss(self) -> dict[str, dict[str, Any]]:
+        """Clips, people and top-1 accuracy of each gloss."""
+        names = [self.glosses[label] for label in self.labels.tolist()]
+        glosses = self._by(names, self.right)
+        people = Counter(name for name, _ in set(zip(names, self.sessions, strict=True)))
+        return {name: {**figures, "people": people[name]} for name, figures in glosses.items()}
+
+    @staticmethod
+    def _by(names: list[str], right: torch.Tensor) -> dict[str, dict[str, Any]]:
         """Clips and top-1 accuracy of each name."""
-        array, right = np.asarray(names), self.right.numpy()
+        found, group, clips = np.unique(np.asarray(names), return_inverse=True, return_counts=True)
+        top1 = np.bincount(group, weights=right.numpy()) / clips
         return {
-            name: {"clips": int((array == name).sum()), "top1": float(right[array == name].mean())}
-            for name in np.unique(array).tolist()
+            name: {"clips": count, "top1": accuracy}
+            for name, count, accuracy in zip(found.tolist(), clips.tolist(), top1.tolist(), strict=True)
         }
 
     def _by_length(self) -> list[dict[str, Any]]:
@@ -136,13 +221,23 @@ def read_training_clips(folder: str | Path) -> set[str] | None:
     Raises:
         ValueError: If the record cannot be read.
     """
-    record = Path(folder) / TRAINING_CLIPS
+    return _read_names(folder, TRAINING_CLIPS, "clips")
+
+
+def read_training_sessions(folder: str | Path) -> set[str] | None:
+    """Reads which sessions a model has seen in training; see `read_training_clips`."""
+    return _read_names(folder, TRAINING_SESSIONS, "sessions")
+
+
+def _read_names(folder: str | Path, file: str, what: str) -> set[str] | None:
+    """Reads the names of all splits in a record of a training."""
+    record = Path(folder) / file
     if not record.is_file():
         return None
     try:
-        return {str(clip) for clips in json.loads(record.read_text(encoding="utf-8")).values() for clip in clips}
+        return {str(name) for names in json.loads(record.read_text(encoding="utf-8")).values() for name in names}
     except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{record} does not list the clips of each split ({error}). Train again.") from error
+        raise ValueError(f"{record} does not list the {what} of each split ({error}). Train again.") from error
 
 
 def model_glosses(model: SLRForSignClassification) -> list[str]:
@@ -163,7 +258,7 @@ def match_labels(dataset: Dataset, glosses: list[str]) -> np.ndarray:
     """
     index = {gloss: number for number, gloss in enumerate(glosses)}
     table = np.array([index.get(gloss, -1) for gloss in dataset.features["label"].names], dtype=np.int64)
-    return table[read_column(dataset, "label")]
+    return table[read_column(dataset, "label").astype(np.int64)]  # without clips, a column has no type
 
 
 def check_clips(dataset: Dataset, glosses: list[str]) -> None:
@@ -245,4 +340,5 @@ __all__ = [
     "match_labels",
     "model_glosses",
     "read_training_clips",
+    "read_training_sessions",
 ]

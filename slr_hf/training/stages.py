@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 from torch import nn
 from transformers import set_seed
 
@@ -33,6 +33,11 @@ LEARNING_CURVES = "learning_curves.json"
 
 #: In that folder, the names of the clips that training saw, so that evaluation cannot take them for unseen.
 TRAINING_CLIPS = "training_clips.json"
+
+#: Likewise the sessions, so that evaluation can tell the people whom training saw from strangers.
+TRAINING_SESSIONS = "training_sessions.json"
+
+_SEEN_COLUMNS = {TRAINING_CLIPS: "clip_id", TRAINING_SESSIONS: "session"}
 
 
 class StageError(RuntimeError):
@@ -149,7 +154,7 @@ def run_stage(
         records = {
             "recipe.json": recipe.to_dict(),
             "metrics.json": metrics,
-            TRAINING_CLIPS: clip_ids(splits, start or from_model),
+            **training_records(splits, start or from_model),
             LEARNING_CURVES: {**_record(start, LEARNING_CURVES), folder.name: trainer.learning_curve()},
         }
         _save_best(best, model, processor, records)
@@ -243,22 +248,29 @@ def describe(splits: DatasetDict) -> dict[str, Any]:
     return {"glosses": splits["train"].features["label"].names, "clips": clips}
 
 
-def clip_ids(splits: DatasetDict, start: str | Path | None = None) -> dict[str, list[str]]:
-    """Names the clips that a model has seen, in this stage or in those before it.
+def training_records(splits: Mapping[str, Dataset], start: str | Path | None = None) -> dict[str, dict[str, list[str]]]:
+    """Names the clips and sessions that a model has seen, in this stage or in those before it.
 
     Args:
         splits: See `run_stages`; `train` and `validation` have a say in training.
-        start: Saved model that the stage starts from, with a record of its own.
+        start: Saved model that the stage starts from, with records of its own.
 
     Returns:
-        The names of the clips of each split, each once.
+        What `TRAINING_CLIPS` and `TRAINING_SESSIONS` hold: the names of each split, each once. The sessions are left
+        out where `start` does not say whom it has seen: nobody could be called a stranger then.
     """
-    seen: dict[str, list[str]] = _record(start, TRAINING_CLIPS)
-    for name in ("train", "validation"):
-        if name in splits:
-            clips = read_column(splits[name], "clip_id").astype(np.str_).tolist()
-            seen[name] = list(dict.fromkeys([*seen.get(name, []), *clips]))
-    return seen
+    records = {}
+    for record, column in _SEEN_COLUMNS.items():
+        seen: dict[str, list[str]] = _record(start, record)
+        if record == TRAINING_SESSIONS and start is not None and not seen:
+            logger.warning("%s does not say which sessions it was trained on (%s).", start, TRAINING_SESSIONS)
+            continue
+        for name in ("train", "validation"):
+            if name in splits:
+                values = read_column(splits[name], column).astype(np.str_).tolist()
+                seen[name] = list(dict.fromkeys([*seen.get(name, []), *values]))
+        records[record] = seen
+    return records
 
 
 def _record(start: str | Path | None, name: str) -> dict[str, Any]:
@@ -333,11 +345,12 @@ __all__ = [
     "BEST",
     "LEARNING_CURVES",
     "TRAINING_CLIPS",
+    "TRAINING_SESSIONS",
     "StageError",
-    "clip_ids",
     "describe",
     "run_stage",
     "run_stages",
     "stage_processor",
+    "training_records",
     "with_new_head",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from slr_hf.data import load_landmark_arrays, read_column, to_landmarks
+from slr_hf.data.landmark_arrays import load_landmark_splits
 
 WriteArrays = Callable[..., Path]
 
@@ -72,6 +73,9 @@ def test_glosses_are_kept_by_their_new_names_with_their_own_frames(write_arrays:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"split": np.array(["train", "dev", "test"])}, r"`split` must name \['train', 'val', 'test'\].*'dev'"),
+        ({"split": np.array(["train"])}, "`split` must be 3 strings"),
+        ({"class_index": np.array([0.5, 1, 2])}, "`class_index` must be 3 integers, but is float64"),
         ({"offsets": None}, r"set\.npz lacks \['offsets'\]"),
         ({"landmarks": np.zeros((6, 4), np.float16)}, r"`landmarks` must be floats of the shape .* \(6, 4\)"),
         ({"landmarks": np.zeros((6, 4, 3), np.int16)}, "`landmarks` must be floats .* int16"),
@@ -145,3 +149,26 @@ def test_ksl13_loads_in_a_couple_of_seconds(data_dir: Path) -> None:
     assert len(dataset) == 2470
     assert len(dataset.features["label"].names) == 13
     assert to_landmarks(dataset[2469]).coordinates.shape == (30, 75, 3)
+
+
+def test_a_file_with_splits_of_its_own_opens_with_them(write_arrays: WriteArrays) -> None:
+    splits = load_landmark_splits(write_arrays(split=np.array(["val", "train", "test"])))
+    assert {name: read_column(part, "clip_id").tolist() for name, part in splits.items()} == {
+        "train": ["a-no-0"],
+        "validation": ["a-yes-0"],
+        "test": ["b-yes-0"],
+    }
+    assert splits["train"].features["label"].names == ["no", "yes"]
+    assert list(load_landmark_splits(write_arrays(split=np.array(["val", "train", "val"])))) == ["train", "validation"]
+    assert list(load_landmark_splits(write_arrays())) == ["train"]
+
+
+def test_the_first_glosses_are_those_of_the_lowest_class_index(write_arrays: WriteArrays) -> None:
+    path = write_arrays(class_index=np.array([0, 1, 0], np.int16))
+    kept = load_landmark_splits(path, num_glosses=1)["train"]
+    assert read_column(kept, "clip_id").tolist() == ["a-yes-0", "b-yes-0"]
+    assert kept.features["label"].names == ["yes"]
+    assert len(load_landmark_splits(path)["train"]) == 3
+    assert len(load_landmark_splits(write_arrays("other"), num_glosses=1)["train"]) == 3  # no order to go by
+    with pytest.raises(ValueError, match="number of glosses must be at least 1, but is 0"):
+        load_landmark_splits(path, num_glosses=0)

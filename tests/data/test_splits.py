@@ -2,27 +2,12 @@ import logging
 
 import numpy as np
 import pytest
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from datasets import Dataset, DatasetDict
+from fixtures_clips import make_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slr_hf.data import choose_splits, find_session, hold_out, hold_out_last, read_column, sessions, split
-
-
-def make_dataset(clips: list[tuple[str, str, str, int]]) -> Dataset:
-    """Clips given by source, session within it, gloss and number."""
-    glosses = sorted({gloss for _, _, gloss, _ in clips})
-    return Dataset.from_dict(
-        {
-            "clip_id": [f"{source}-{session}-{gloss}-{number}" for source, session, gloss, number in clips],
-            "source": [source for source, _, _, _ in clips],
-            "session": [f"{source}-{session}" for source, session, _, _ in clips],
-            "label": [glosses.index(gloss) for _, _, gloss, _ in clips],
-        },
-        features=Features(
-            clip_id=Value("string"), source=Value("string"), session=Value("string"), label=ClassLabel(names=glosses)
-        ),
-    )
 
 
 def clip_ids(dataset: Dataset) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,7 +22,7 @@ GLOSSES = ["yes", "no", "sorry"]
 
 FIGURES = {
     *("clips", "seen_in_training", "top1", "top5", "mean_class_accuracy", "cross_entropy", "calibration_error"),
-    *("confidence", "sessions", "glosses", "lengths", "confusions"),
+    *("people", "confidence", "sessions", "glosses", "lengths", "confusions"),
 }
 
 PLOTS = {"confusion.png", "reliability.png", "sessions.png", "lengths.png"}
@@ -206,3 +207,135 @@ def test_it_runs_as_a_command(repository: Path, model: Path, one_session: list[s
     assert done.returncode == 0, done.stderr
     assert "1 of the 30 clips were seen in training" in done.stderr
     assert done.stdout.startswith("clips                30\n")
+
+
+@pytest.mark.integration
+def test_strangers_come_first_beside_the_nearest_neighbour(
+    evaluate: Callable[..., Done], few_clips: Path, model: Path
+) -> None:
+    see(model, few_clips, "0")
+    done = evaluate("--dataset", few_clips, "--held-out-session", "2", "--ignore-unknown-glosses")
+    assert done.returncode == 0, done.stderr
+    people = json.loads((model / "evaluation/metrics.json").read_text())["people"]
+    assert people["strangers"]["clips"] == 6
+    assert people["strangers"]["interval"]["over"] == "clips"
+    assert people["same_recorder"] is None
+    lines = done.stdout.splitlines()
+    assert lines[0] == "strangers            6 clips of 1 people"
+    assert lines[2].startswith("  nearest neighbour  top-1 ")
+    assert "nearest neighbour" in lines[-1]
+
+
+@pytest.mark.integration
+def test_the_neighbour_can_be_left_out(evaluate: Callable[..., Done], few_clips: Path, model: Path) -> None:
+    see(model, few_clips, "0")
+    done = evaluate("--dataset", few_clips, "--ignore-unknown-glosses", "--no-nearest-neighbour")
+    assert "nearest neighbour" not in done.stdout
+    people = json.loads((model / "evaluation/metrics.json").read_text())["people"]
+    assert "nearest_neighbour" not in people["strangers"]
+
+
+@pytest.mark.integration
+def test_only_glosses_that_are_asked_for_are_evaluated(
+    evaluate: Callable[..., Done], few_clips: Path, model: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    arrays = ("--dataset", few_clips, data_dir / "ksl13.npz", "--ignore-unknown-glosses", "--held-out-session", "few-2")
+    assert evaluate(*arrays, "--shared-glosses").returncode == 0
+    assert json.loads((model / "evaluation/metrics.json").read_text())["clips"] == 6
+    done = evaluate(*arrays, "--leave-out-glosses", "yes", "good")
+    assert done.returncode == 2
+    assert "There is no clip to evaluate" in done.stderr
+    done = evaluate(*arrays, "--leave-out-glosses", "maybe")
+    assert done.returncode == 2
+    assert "`--leave-out-glosses` names ['maybe']" in done.stderr
+
+
+def see(folder: Path, arrays: Path, session: str) -> None:
+    """Makes a model's folder say that it was trained on a session of landmark arrays."""
+    with np.load(arrays) as store:
+        clips = store["clip_id"][store["session"] == session].tolist()
+    (folder / "training_clips.json").write_text(json.dumps({"train": clips}))
+    (folder / "training_sessions.json").write_text(json.dumps({"train": [f"{arrays.stem}-{session}"]}))
+
+
+@pytest.fixture
+def folds(model: Path, few_clips: Path, tmp_path: Path) -> Path:
+    """A cross-validation in which each of two sessions is held out of a model that knows two glosses."""
+    held_out = {"few-0": ["few-0"], "few-2": ["few-2"]}
+    torch.manual_seed(0)
+    config = SLRConfig.from_size(
+        "tiny", id2label={0: "good", 1: "yes"}, num_local_layers=1, num_global_layers=1, hidden_size=32
+    )
+    for fold, trained in (("few-0", "2"), ("few-2", "0")):
+        best = tmp_path / "folds" / fold / "it/best"
+        SLRForSignClassification(config).save_pretrained(best)
+        KeypointProcessor().save_pretrained(best)
+        see(best, few_clips, trained)
+    (tmp_path / "folds/folds.json").write_text(json.dumps({"stages": {"it": {}}, "sessions": held_out}))
+    return tmp_path / "folds"
+
+
+@pytest.fixture
+def evaluate_folds(
+    repository: Path, folds: Path, few_clips: Path, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """Runs the script's `main` on the folds with arguments."""
+    main = runpy.run_path(str(repository / "scripts/evaluate.py"))["main"]
+
+    def run(*arguments: str) -> Done:
+        capfd.readouterr()
+        try:
+            returncode = main(["--folds", str(folds), "--dataset", str(few_clips), "--device", "cpu", *arguments])
+        except SystemExit as ended:
+            returncode = ended.code
+        return Done(returncode, *capfd.readouterr())
+
+    return run
+
+
+@pytest.mark.integration
+def test_each_fold_answers_the_clips_of_those_it_has_not_seen(evaluate_folds: Callable[..., Done], folds: Path) -> None:
+    done = evaluate_folds()
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((folds / "evaluation/metrics.json").read_text())
+    strangers = metrics["people"]["strangers"]
+    assert (strangers["clips"], strangers["sessions"], strangers["folds"]) == (24, 2, 2)
+    assert strangers["nearest_neighbour"]["top1"] == strangers["nearest_neighbour"]["mean_over_people"]
+    assert metrics["people"]["same_recorder"] is None
+    assert metrics["seen_in_training"] == 0
+    assert set(metrics["sessions"]) == {"few-0", "few-2"}
+    assert "| strangers | 24 | 2 |" in (folds / "evaluation/report.md").read_text()
+
+
+@pytest.mark.integration
+def test_a_fold_that_has_seen_the_people_it_tests_is_refused(
+    evaluate_folds: Callable[..., Done], folds: Path, few_clips: Path
+) -> None:
+    see(folds / "few-0/it/best", few_clips, "0")
+    done = evaluate_folds()
+    assert done.returncode == 2
+    assert "has seen ['few-0'] in training" in done.stderr
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "There is no "), ("{", "does not say which sessions"), ('{"stages": {}}', "does not say which sessions")],
+)
+def test_folds_that_cannot_be_read_are_answered_in_one_line(
+    evaluate_folds: Callable[..., Done], folds: Path, content: str | None, message: str
+) -> None:
+    (folds / "folds.json").unlink()
+    if content is not None:
+        (folds / "folds.json").write_text(content)
+    done = evaluate_folds()
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("evaluate.py: ")
+    assert message in done.stderr
+
+
+@pytest.mark.integration
+def test_folds_name_their_clips_themselves(evaluate_folds: Callable[..., Done]) -> None:
+    done = evaluate_folds("--held-out-session", "0")
+    assert done.returncode == 2
+    assert "--folds goes with no" in done.stderr

@@ -171,3 +171,37 @@ def test_a_tracker_that_is_not_installed_is_named_with_what_to_install(
     done = train("--dataset", tmp_path / "a.npz", "--recipe", "ksl13", "--report-to", "tensorboard")
     assert done.returncode == 2
     assert "pip install 'slr_hf[tracking]'" in done.stderr
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("named", "folds"),
+    [
+        (["--held-out-session", "few-2", "few-0"], {"few-2": ["few-2"], "few-0": ["few-0"]}),
+        (["--signer-folds", "2"], {"fold-1": ["few-0"], "fold-2": ["few-2"]}),
+    ],
+)
+def test_people_are_left_out_in_turn_or_in_folds(
+    train: Callable[..., Done],
+    few_clips: Path,
+    quick: list[str],
+    tmp_path: Path,
+    named: list[str],
+    folds: dict[str, list[str]],
+) -> None:
+    done = train("--dataset", few_clips, "--recipe", "ksl13", "--stage", "it", *named, *quick)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["sessions"] == folds
+    for fold, sessions in folds.items():
+        clips = json.loads((tmp_path / "run" / fold / "it/clips.json").read_text())["clips"]
+        assert list(clips["test"]) == sessions
+        assert not clips["train"].keys() & set(sessions)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--held-out-session", "1"], ["--held-out-fraction", "0.2"], ["--train-session", "1"]]
+)
+def test_folds_of_signers_go_with_no_other_choice_of_clips(train: Callable[..., Done], arguments: list[str]) -> None:
+    done = train("--dataset", "a.npz", "--recipe", "ksl13", "--signer-folds", "3", *arguments)
+    assert done.returncode == 2
+    assert "--signer-folds" in done.stderr.splitlines()[-1]

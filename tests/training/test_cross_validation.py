@@ -27,3 +27,16 @@ def test_every_session_is_tested_by_a_model_that_never_saw_it(clips: Dataset, re
             metrics = json.loads((tmp_path / session / stage / "best/metrics.json").read_text())
             assert summary["stages"][stage]["folds"][session] == metrics["test"]["accuracy"]
     assert summary["folds"] == summary["stages"]["ft1"]["folds"]
+
+
+@pytest.mark.integration
+def test_folds_are_trained_where_they_are_named_and_say_whom_they_test(
+    clips: Dataset, recipe: Recipe, tmp_path: Path
+) -> None:
+    recipes = {"it": replace(recipe, epochs=1)}
+    folds = {"fold-1": ["ksl13-2"], "fold-2": ["ksl13-0"]}
+    summary = cross_validate(clips, recipes, tmp_path, KeypointProcessor(), device="cpu", folds=folds)
+    assert summary["sessions"] == folds
+    assert list(summary["folds"]) == ["fold-1", "fold-2"]
+    seen = json.loads((tmp_path / "fold-1/it/best/training_sessions.json").read_text())
+    assert seen == {"train": ["ksl13-0"], "validation": ["ksl13-0"]}

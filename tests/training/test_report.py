@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -274,7 +275,7 @@ def test_the_page_holds_the_figures_the_worst_glosses_and_the_confusions() -> No
         "The plot's font lacks these names: \\#2 안녕.",
         "| 안녕 | 1 | 0.0000 |\n| Привет | 2 | 0.5000 |\n\n",
         "| Привет | a\\|b | 1 |",
-        "| s\\*2 | 1 | 0.0000 |",
+        "| s\\*2 | 1 | 0.0000 | - |",
         "| 20 | 1 | 1.0000 |",
     ):
         assert line in page
@@ -290,6 +291,24 @@ def test_the_page_says_what_is_not_known_or_did_not_happen() -> None:
     assert "Worst glosses" not in page
     page = render_report({**metrics, "seen_in_training": 0}, "best", dict.fromkeys(PLOTS, "x.png"))
     assert "The model saw none of them in training." in page
+
+
+def test_strangers_come_first_with_the_nearest_neighbour_beside_them() -> None:
+    evaluation = answers([0, 0, 1, 1], [0, 1, 1, 0], ["yes", "no"], ["s-1", "s-2", "s-2", "s-3"])
+    metrics = replace(evaluation, neighbour=torch.eye(2)[[0, 0, 1, 1]]).summary((), {"s-3"})
+    page = render_report(metrics, "best", dict.fromkeys(PLOTS, "x.png"))
+    assert page.index("## People") < page.index("## All clips") < page.index("## Sessions")
+    assert "| strangers | 3 | 2 | 0.6667 | 1.0000 | 0.7500 | 0.5000–1.0000 (over clips) | 1.0000 | 1.0000 |" in page
+    assert "| same recorder | 1 | 1 | 0.0000 |" in page
+    assert "| yes | 2 | 2 | 0.5000 |\n| no | 1 | 1 | 1.0000 |" in page
+    assert "| s-2 | 2 | 0.5000 | 1.0000 |" in page
+
+
+def test_whom_training_saw_may_not_be_known() -> None:
+    page = render_report(answers([0, 1], [0, 1], ["yes", "no"]).summary(), "best", dict.fromkeys(PLOTS, "x.png"))
+    assert "Whom the model saw in training is not known" in page
+    page = render_report(answers([0, 1], [0, 1], ["yes", "no"]).summary((), ()), "best", dict.fromkeys(PLOTS, "x.png"))
+    assert "| same recorder | 0 | - |" in page
 
 
 def test_the_page_tells_the_gap_of_each_stage(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from slr_hf.data import split, to_clip
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes import Recipe
-from slr_hf.training.stages import StageError, clip_ids, run_stage, run_stages, stage_processor
+from slr_hf.training.stages import StageError, run_stage, run_stages, stage_processor, training_records
 
 pytestmark = pytest.mark.integration
 
@@ -218,11 +218,19 @@ def test_the_processor_has_the_recipes_layout(recipe: Recipe, tmp_path: Path) ->
     assert processor.input_size == 32
 
 
-def test_the_record_of_seen_clips_keeps_those_of_earlier_stages(splits: DatasetDict, tmp_path: Path) -> None:
+def test_the_records_of_what_was_seen_keep_those_of_earlier_stages(splits: DatasetDict, tmp_path: Path) -> None:
     (tmp_path / "training_clips.json").write_text(json.dumps({"train": ["earlier"], "validation": []}))
-    alone, later = clip_ids(splits), clip_ids(splits, tmp_path)
-    assert later["train"] == ["earlier", *alone["train"]]
-    assert clip_ids(splits, tmp_path / "nowhere") == alone
+    (tmp_path / "training_sessions.json").write_text(json.dumps({"train": ["old-0"]}))
+    alone, later = training_records(splits), training_records(splits, tmp_path)
+    assert later["training_clips.json"]["train"] == ["earlier", *alone["training_clips.json"]["train"]]
+    assert later["training_sessions.json"]["train"] == ["old-0", "ksl13-0"]
+    assert alone["training_sessions.json"] == {"train": ["ksl13-0"], "validation": ["ksl13-0"]}
+
+
+def test_nobody_is_a_stranger_to_a_model_whose_beginnings_are_not_known(splits: DatasetDict, tmp_path: Path) -> None:
+    records = training_records(splits, tmp_path)
+    assert list(records) == ["training_clips.json"]
+    assert records["training_clips.json"] == training_records(splits)["training_clips.json"]
 
 
 def test_learning_curves_of_all_stages_stand_beside_the_last_model(

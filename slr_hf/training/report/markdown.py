@@ -7,6 +7,9 @@ from typing import Any
 from slr_hf.training.report.curves import LEARNING_CURVES, LearningCurves
 from slr_hf.training.report.plots import format_length
 
+#: What the groups of people are called.
+PEOPLE = {"strangers": "strangers", "same_recorder": "same recorder"}
+
 #: Glosses in the table of the worst ones.
 _MOST_GLOSSES = 30
 
@@ -31,6 +34,8 @@ def render_report(
     """
     sections = [
         f"# Evaluation of {escape(model)}",
+        *_people(metrics["people"]),
+        "## All clips",
         _seen(metrics["clips"], metrics["seen_in_training"]),
         _figures(metrics),
         *_learning_curves(curves, plots),
@@ -53,6 +58,55 @@ def render_report(
 def escape(text: str) -> str:
     """Writes text on one line so that Markdown, tables included, shows it as it is."""
     return re.sub(r"([\\`*_~\[\]<>|&$#])", r"\\\1", " ".join(text.split()))
+
+
+def _people(people: Mapping[str, Any] | None) -> list[str]:
+    title = "## People"
+    if people is None:
+        return [title, "Whom the model saw in training is not known, so no clip counts as a stranger's."]
+    rows = []
+    for group, name in PEOPLE.items():
+        figures = people[group]
+        if figures is None:
+            rows.append((name, 0, *["-"] * 7))
+            continue
+        interval, other = figures["interval"], figures.get("nearest_neighbour", {})
+        rows.append(
+            (
+                *(name, figures["clips"], figures["sessions"]),
+                *map(_number, (figures["top1"], figures["top5"], figures["mean_over_people"])),
+                f"{interval['low']:.4f}–{interval['high']:.4f} (over {interval['over']})",
+                *map(_number, (other.get("top1"), other.get("mean_over_people"))),
+            )
+        )
+    return [
+        title,
+        "Strangers are people whom training has not seen. Of the same recorder, training saw other clips, so those "
+        "figures say little about anybody else. The nearest neighbour compares each clip with clips of the training.",
+        _table(
+            (
+                *("clips of", "clips", "people", "top-1", "top-5", "mean over people", "95% interval of the mean"),
+                *("nearest neighbour, top-1", "nearest neighbour, mean over people"),
+            ),
+            rows,
+        ),
+        *_strangers_by_gloss(people["strangers"]),
+    ]
+
+
+def _strangers_by_gloss(strangers: Mapping[str, Any] | None) -> list[str]:
+    if strangers is None:
+        return []
+    glosses = sorted(strangers["glosses"].items(), key=lambda item: (item[1]["top1"], -item[1]["clips"], item[0]))
+    shown = glosses[:_MOST_GLOSSES]
+    return [
+        "### Strangers by gloss"
+        + ("" if len(shown) == len(glosses) else f": the worst {len(shown)} of {len(glosses)}"),
+        _table(
+            ("gloss", "clips", "people", "top-1"),
+            ((escape(name), item["clips"], item["people"], _number(item["top1"])) for name, item in shown),
+        ),
+    ]
 
 
 def _seen(clips: int, seen: int | None) -> str:
@@ -134,10 +188,17 @@ def _sessions(metrics: Mapping[str, Any], plots: Mapping[str, str], numbered: Ma
         _image("Accuracy of each session", plots["sessions"]),
         *_legend(numbered),
         _table(
-            ("session", "clips", "top-1"),
-            ((escape(name), item["clips"], _number(item["top1"])) for name, item in metrics["sessions"].items()),
+            ("session", "clips", "top-1", "nearest neighbour"),
+            (
+                (escape(name), item["clips"], _number(item["top1"]), _number(_neighbour(item)))
+                for name, item in metrics["sessions"].items()
+            ),
         ),
     ]
+
+
+def _neighbour(figures: Mapping[str, Any]) -> float | None:
+    return figures.get("nearest_neighbour", {}).get("top1")
 
 
 def _legend(numbered: Mapping[int, str]) -> list[str]:
@@ -162,4 +223,4 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
 
 
-__all__ = ["escape", "render_report"]
+__all__ = ["PEOPLE", "escape", "render_report"]
