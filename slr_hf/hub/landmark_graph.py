@@ -218,6 +218,15 @@ class LandmarkNormalizer(nn.Module):
 
         by_body = shoulders_seen.any(dim=1, keepdim=True) & (body_unit > SMALLEST_UNIT)
         unit, origin = torch.where(by_body, body_unit, unit), torch.where(by_body, body_origin, origin)
+        if self.processor.normalize_by == "hands" and hands:
+            of_hand = [part in hands for part in self.part_of_point]
+            places, counted = points[:, :, of_hand].flatten(1, 2), counts[:, :, of_hand].flatten(1, 2).unsqueeze(-1)
+            number = counted.sum(dim=1).clamp(min=1)
+            middle = (places * counted).sum(dim=1) / number
+            spread = (((places - middle[:, None]) ** 2 * counted).sum(dim=1) / number).sqrt().mean(dim=1, keepdim=True)
+            by_hands = counted.any(dim=1)
+            unit = torch.where(by_hands, spread.clamp(min=SMALLEST_UNIT), unit)
+            origin = torch.where(by_hands, middle, origin)
         origin = torch.cat([origin, torch.zeros_like(origin)], dim=-1)[:, : keypoints.shape[-1]]
         return (keypoints - origin[:, None, None]) / unit[:, None, None]
 

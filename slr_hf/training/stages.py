@@ -235,8 +235,7 @@ def stage_processor(
         return KeypointProcessor.from_pretrained(_existing(start))
     if from_model is not None:
         return KeypointProcessor.from_pretrained(from_model)
-    config = recipes[first].model_config()
-    return KeypointProcessor(parts=config.parts, input_size=config.input_size)
+    return recipes[first].new_processor()
 
 
 def describe(splits: DatasetDict) -> dict[str, Any]:

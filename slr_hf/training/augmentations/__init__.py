@@ -84,6 +84,8 @@ class Augmentations:
             # Not all clips are warped, so that their own length is always among those shown.
             fewest *= min(1.0, 1 / max(self.time_warp.speed))
             most *= max(1.0, 1 / min(self.time_warp.speed))
+        if self.idle_ends.probability:
+            most *= 1 + 2 * self.idle_ends.longest
         if self.frame_drop.probability:
             slowest = 1 - self.frame_drop.share
             fewest *= slowest

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from inspect import get_annotations
+from inspect import get_annotations, signature
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from huggingface_hub.dataclasses import type_validator
 from huggingface_hub.errors import StrictDataclassError
 
 from slr_hf.model.configuration_slr import SLRConfig
+from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations import Augmentations
 from slr_hf.training.losses import SignLoss
 from slr_hf.training.schedules import CyclicLRWithWarmup, Schedule
@@ -35,6 +36,8 @@ class Recipe:
         size: Size of a new model, one of `SIZES` in configuration_slr.py. Only the stage `it` makes one.
         config: Fields of `SLRConfig` to set differently, such as dropout and drop path. What changes the shape of the
             model can be set in the stage `it` only.
+        processor: Fields of `KeypointProcessor` to set differently, in the stage `it` only. Its parts and `input_size`
+            are those of `config`.
         epochs: Passes over the training clips, at most.
         repeats: How often a pass shows each clip, every time augmented anew. With few clips, so that an epoch, after
             which the model is measured and saved, is long enough.
@@ -63,6 +66,7 @@ class Recipe:
 
     size: str = "tiny"
     config: dict[str, Any] = field(default_factory=dict)
+    processor: dict[str, Any] = field(default_factory=dict)
     epochs: int = 50
     repeats: int = 1
     clips_per_gloss: int = 0
@@ -99,7 +103,7 @@ class Recipe:
             raise ValueError(f"`layer_rates` names {unknown}. Choose from {', '.join(LAYER_GROUPS)}.")
         if any(rate < 0 for rate in self.layer_rates.values()):
             raise ValueError(f"`layer_rates` must not be negative, but are {self.layer_rates}.")
-        self.model_config()
+        self.new_processor()
 
     def model_config(self, glosses: Sequence[str] = ()) -> SLRConfig:
         """Makes the configuration of a new model.
@@ -120,6 +124,21 @@ class Recipe:
             return SLRConfig.from_size(self.size, **(labels if glosses else {}), **self.config)
         except StrictDataclassError as error:
             raise ValueError(f"`config` is not usable. {error.__cause__ or error}") from error
+
+    def new_processor(self) -> KeypointProcessor:
+        """Makes the processor of a new model; it is not fitted yet.
+
+        Raises:
+            ValueError: If `size`, `config` or `processor` are not usable.
+        """
+        config = self.model_config()
+        known = set(signature(KeypointProcessor).parameters) - {"parts", "input_size", "kwargs"}
+        unknown = sorted(self.processor.keys() - known)
+        if unknown:
+            raise ValueError(
+                f"`processor` names {unknown}, which cannot be set. Choose from {', '.join(sorted(known))}."
+            )
+        return KeypointProcessor(parts=config.parts, input_size=config.input_size, **self.processor)
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe in plain types, as `recipe.json` holds it."""
