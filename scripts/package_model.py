@@ -3,7 +3,9 @@
     python scripts/package_model.py --model runs/demo/ft2/best --metrics runs/demo/evaluation/metrics.json \
         --dataset ksl13.npz asl33.npz asl11.npz --vocabulary demo --name "slr_hf demo" --output space/model
 
-A dataset is what scripts/train.py takes. The exit code is 2 where a folder or file cannot be used.
+The card's first figure is that of people whom training has not seen: of --metrics, or of --strangers, where a
+cross-validation has measured it. A dataset is what scripts/train.py takes. The exit code is 2 where a folder or file
+cannot be used.
 """
 
 import argparse
@@ -21,6 +23,13 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder `best` of the last stage")
     parser.add_argument(
         "--metrics", type=Path, required=True, metavar="FILE", help="metrics.json of the evaluation; plots beside it"
+    )
+    parser.add_argument(
+        "--strangers",
+        type=Path,
+        metavar="FILE",
+        help="metrics.json of scripts/evaluate.py --folds: figures of people whom training has not seen, "
+        "where the model itself was trained on all",
     )
     parser.add_argument("--dataset", required=True, nargs="+", metavar="DATASET", help="what it learned from")
     parser.add_argument("--num-glosses", type=int, metavar="N", help="only the first N glosses; see scripts/train.py")
@@ -52,7 +61,7 @@ def package(options: argparse.Namespace) -> int:
     """Packages as the command line asks, and prints the folder."""
     # Imported here, so that --help and a mistyped flag are answered at once.
     from slr_hf.data import OpeningOptions, get_vocabulary, join_splits, open_dataset, read_column
-    from slr_hf.hub.packaging import glosses_by_language, package_model
+    from slr_hf.hub.packaging import glosses_by_language, package_model, with_strangers
 
     vocabulary = None if options.vocabulary is None else get_vocabulary(options.vocabulary)
     clips = open_dataset(
@@ -63,10 +72,13 @@ def package(options: argparse.Namespace) -> int:
         options=OpeningOptions(num_glosses=options.num_glosses, missing="skip"),
     )
     dataset = join_splits(clips)
+    metrics = read_metrics(options.metrics)
+    if options.strangers is not None:
+        metrics = with_strangers(metrics, read_metrics(options.strangers))
     package_model(
         options.model,
         options.output,
-        metrics=read_metrics(options.metrics),
+        metrics=metrics,
         name=options.name,
         repository=options.repository or str(options.output),
         glosses=glosses_by_language(dataset),

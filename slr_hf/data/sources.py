@@ -1,6 +1,13 @@
 """Where published clips come from, whose language they show, and under which licence."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+#: The licences of weights, by SPDX identifier, each more restrictive than those before it, and what texts call them.
+WEIGHTS_LICENCES = {
+    "Apache-2.0": "Apache License 2.0",
+    "CC-BY-NC-4.0": "Creative Commons Attribution-NonCommercial 4.0 licence (CC BY-NC 4.0)",
+}
 
 
 @dataclass(frozen=True)
@@ -14,6 +21,9 @@ class Source:
         revision: The version that was used.
         licence: SPDX identifier of its licence; "LicenseRef-" and a name where it is none of the common ones.
         recorded: Who and what was recorded, as far as is known.
+        weights_licence: The licence that weights trained on it get, one of `WEIGHTS_LICENCES`.
+        notice: What the card of a model trained on it says after "This model was".
+        redistributable: Whether the clips may be published again.
     """
 
     language: str
@@ -22,6 +32,9 @@ class Source:
     revision: str
     licence: str
     recorded: str
+    weights_licence: str = "Apache-2.0"
+    notice: str = ""
+    redistributable: bool = True
 
 
 #: By the name of the landmark file without its ending.
@@ -50,6 +63,27 @@ SOURCES: dict[str, Source] = {
         "MIT",
         "11 words in one recording by webcam",
     ),
+    "asl12": Source(
+        "American Sign Language",
+        "ase",
+        "https://github.com/electronicaddict/Jupyter",
+        "a52abea",
+        "MIT",
+        "12 words in one recording by webcam, with lips",
+    ),
+    "wlasl_hands": Source(
+        "American Sign Language",
+        "ase",
+        "https://github.com/ethanfarah/live-fingering",
+        "fd33251",
+        "C-UDA-1.0",
+        "hand landmarks of videos on the web, 2000 words by 76 known signers and others (WLASL, Li et al. 2020, whose "
+        "licence this is; the repository of the landmarks states none)",
+        weights_licence="CC-BY-NC-4.0",
+        notice="trained on landmarks of WLASL (Li et al. 2020, C-UDA 1.0), weights for non-commercial use "
+        "(CC BY-NC 4.0)",
+        redistributable=False,
+    ),
     "lips3a": Source(
         "unknown",
         "sgn",
@@ -76,4 +110,36 @@ SOURCES: dict[str, Source] = {
     ),
 }
 
-__all__ = ["SOURCES", "Source"]
+
+def check_sources(sources: Iterable[str]) -> None:
+    """Makes sure that data is described.
+
+    Args:
+        sources: Names of data.
+
+    Raises:
+        ValueError: If nothing is known of one.
+    """
+    unknown = sorted(set(sources) - SOURCES.keys())
+    if unknown:
+        raise ValueError(f"Nothing is known of the data {unknown}. Describe it in slr_hf/data/sources.py.")
+
+
+def find_weights_licence(sources: Iterable[str]) -> str:
+    """Finds the licence of weights, the most restrictive that the data they were trained on asks for.
+
+    Args:
+        sources: Names of data, at least one.
+
+    Returns:
+        One of `WEIGHTS_LICENCES`.
+
+    Raises:
+        ValueError: If nothing is known of some data.
+    """
+    sources = list(sources)
+    check_sources(sources)
+    return max((SOURCES[source].weights_licence for source in sources), key=list(WEIGHTS_LICENCES).index)
+
+
+__all__ = ["SOURCES", "WEIGHTS_LICENCES", "Source", "check_sources", "find_weights_licence"]

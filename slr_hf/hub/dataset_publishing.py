@@ -48,8 +48,8 @@ def write_dataset(
 
     Raises:
         FileNotFoundError: If there is no template.
-        ValueError: If the Hub takes no such id, the licence is neither given nor known, or the folder holds something
-            else.
+        ValueError: If the Hub takes no such id, clips may not be published again, the licence is neither given nor
+            known, or the folder holds something else.
     """
     output = Path(output)
     check_hub_id(repository)
@@ -58,6 +58,9 @@ def write_dataset(
     if output.exists() and not (output / "data").is_dir():
         raise ValueError(f"{output} is there already and is no published dataset. Name a new folder.")
     sources = sorted({source for dataset in splits.values() for source in dataset.unique("source")})
+    closed = [source for source in sources if source in SOURCES and not SOURCES[source].redistributable]
+    if closed:
+        raise ValueError(f"The clips of {closed} may not be published again. Leave them out of the dataset.")
     licence = find_licence(sources) if licence is None else licence
     card = _render_card(splits, template, name, repository, licence, sources, list(extractions))
     with whole_folder(output) as unfinished:

@@ -8,10 +8,11 @@ from typing import Any
 
 from datasets import Dataset
 
-from slr_hf.data.sources import SOURCES
+from slr_hf.data.sources import SOURCES, check_sources
 from slr_hf.data.splits import read_column
 from slr_hf.hub.model_card import PLOTS, render_model_card
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
+from slr_hf.training.people import SAME_RECORDER, STRANGERS
 from slr_hf.training.stages import TRAINING_CLIPS, TRAINING_SESSIONS
 from slr_hf.whole_files import whole_folder, write_json
 
@@ -31,9 +32,7 @@ def glosses_by_language(dataset: Dataset) -> dict[str, list[str]]:
     Raises:
         ValueError: If a source is unknown.
     """
-    unknown = sorted(set(read_column(dataset, "source").tolist()) - SOURCES.keys())
-    if unknown:
-        raise ValueError(f"Nothing is known of the data {unknown}. Describe it in slr_hf/data/sources.py.")
+    check_sources(read_column(dataset, "source").tolist())
     names = dataset.features["label"].names
     found: dict[str, set[str]] = {}
     for source, label in set(
@@ -41,6 +40,22 @@ def glosses_by_language(dataset: Dataset) -> dict[str, list[str]]:
     ):
         found.setdefault(SOURCES[source].language, set()).add(names[label])
     return {language: sorted(glosses) for language, glosses in sorted(found.items())}
+
+
+def with_strangers(metrics: Mapping[str, Any], folds: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts the figures of strangers that a cross-validation has measured beside those of a model trained on all clips.
+
+    Args:
+        metrics: What `metrics.json` of the model's own evaluation holds.
+        folds: What `metrics.json` of `scripts/evaluate.py --folds` holds.
+
+    Raises:
+        ValueError: If the cross-validation has no figures of strangers.
+    """
+    strangers = (folds.get("people") or {}).get(STRANGERS)
+    if not strangers or "folds" not in strangers:
+        raise ValueError("The cross-validation has no figures of strangers. Pass what evaluate.py --folds has written.")
+    return {**metrics, "people": {SAME_RECORDER: None, **(metrics.get("people") or {}), STRANGERS: strangers}}
 
 
 def package_model(
@@ -97,4 +112,4 @@ def package_model(
     return output
 
 
-__all__ = ["glosses_by_language", "package_model"]
+__all__ = ["glosses_by_language", "package_model", "with_strangers"]

@@ -104,6 +104,15 @@ def test_a_licence_is_found_or_asked_for(clips: DatasetDict, repository: Path, t
     assert not (tmp_path / "published").exists()
 
 
+def test_clips_that_may_not_be_published_again_are_refused(
+    clips: DatasetDict, repository: Path, tmp_path: Path
+) -> None:
+    closed = clips.map(lambda _: {"source": "wlasl_hands"})
+    with pytest.raises(ValueError, match=r"\['wlasl_hands'\] may not be published again"):
+        write_dataset(closed, tmp_path / "published", repository / "dataset_card.md", "Signs", "user/signs", "mit")
+    assert not (tmp_path / "published").exists()
+
+
 def test_a_published_folder_is_replaced_but_nothing_else(published: Path, clips: DatasetDict, repository: Path) -> None:
     card = repository / "dataset_card.md"
     write_dataset(DatasetDict(train=clips["test"]), published, card, "Signs", "user/signs", "mit")

@@ -10,9 +10,9 @@ import yaml
 from datasets import Dataset
 
 from slr_hf.data import load_landmark_arrays
-from slr_hf.data.sources import SOURCES
+from slr_hf.data.sources import SOURCES, find_weights_licence
 from slr_hf.hub.model_card import TEMPLATE
-from slr_hf.hub.packaging import glosses_by_language, package_model
+from slr_hf.hub.packaging import glosses_by_language, package_model, with_strangers
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
 METRICS = {
@@ -23,6 +23,28 @@ METRICS = {
     "calibration_error": 0.0456,
     "confidence": {"mean": 0.9, "auroc": None},
     "sessions": {"ksl13-2": {"clips": 650, "top1": 0.9123}},
+}
+
+
+NEIGHBOUR = {"top1": 0.54, "top5": 0.8, "mean_over_people": 0.5}
+
+STRANGERS = {
+    "clips": 300,
+    "sessions": 3,
+    "top1": 0.6123,
+    "top5": 0.9,
+    "mean_over_people": 0.58,
+    "interval": {"low": 0.41, "high": 0.7, "over": "people"},
+    "nearest_neighbour": NEIGHBOUR,
+    "glosses": {"hello": {"clips": 200, "top1": 0.5, "people": 3}, "doctor": {"clips": 100, "top1": 0.84, "people": 2}},
+}
+
+SAME_RECORDER = {
+    **STRANGERS,
+    "clips": 90,
+    "sessions": 1,
+    "top1": 0.98,
+    "nearest_neighbour": {**NEIGHBOUR, "top1": 0.97},
 }
 
 
@@ -80,6 +102,73 @@ def test_the_card_tells_figures_signs_and_licences(trained, tmp_path):
     assert "plots/" not in text
     assert "{{" not in text
     assert "{%" not in text
+
+
+def test_the_first_figure_of_the_card_is_that_of_strangers(trained, tmp_path):
+    metrics = {**METRICS, "people": {"strangers": STRANGERS, "same_recorder": SAME_RECORDER}}
+    card = (package(trained, tmp_path / "published", metrics=metrics) / "README.md").read_text()
+    _, metadata, text = card.split("---\n", 2)
+    first = text[: text.index("## How to use it")]
+    assert "**On people whom training has not seen it reaches 61% top-1 accuracy; a nearest neighbour" in first
+    assert "reaches 54% on the same clips.**" in first
+    assert "300 clips of 3 people; the mean over people is 58% (95% interval 41% to 70%, over people)." in first
+    assert "the same recorders, whom training has seen, it reaches 98% (the nearest neighbour 97%)." in first
+    assert "trained on all the clips" not in text
+    assert "| strangers | 300 | 3 | 0.612 | 0.900 | 0.580 | 0.540 | 0.500 |\n| same recorder | 90 | 1 | 0.980 |" in text
+    assert "| hello | 50% | 200 | 3 |\n| doctor | 84% | 100 | 2 |" in text
+    assert "Not measured on such signers: I, no_event, thank you, today, Привет." in text
+    strangers, same = yaml.safe_load(metadata)["model-index"][0]["results"]
+    assert strangers["dataset"]["name"] == "clips of people not seen in training, ksl13, asl11"
+    assert {figure["name"]: figure["value"] for figure in strangers["metrics"]} == {
+        "top-1 accuracy": 0.6123,
+        "top-5 accuracy": 0.9,
+        "mean over people": 0.58,
+        "top-1 accuracy of a nearest neighbour": 0.54,
+        "top-5 accuracy of a nearest neighbour": 0.8,
+        "mean over people of a nearest neighbour": 0.5,
+    }
+    assert same["dataset"]["name"].startswith("clips of the same recorder")
+
+
+def test_figures_of_folds_are_said_to_come_from_other_models(trained, tmp_path):
+    metrics = with_strangers(METRICS, {"people": {"strangers": {**STRANGERS, "folds": 3}, "same_recorder": None}})
+    assert metrics["people"]["same_recorder"] is None
+    card = (package(trained, tmp_path / "published", metrics=metrics) / "README.md").read_text()
+    sentence = (
+        "these figures come from 3 models trained in the same way, each without the people whose clips it answered"
+    )
+    assert f"The model here was trained on all the clips; {sentence}" in " ".join(card.split())
+    assert "same recorder" not in card.partition("## How to use it")[0].partition("---\n")[2].partition("---\n")[2]
+    with pytest.raises(ValueError, match=r"no figures of strangers.*--folds"):
+        with_strangers(METRICS, METRICS)
+
+
+def test_without_figures_of_strangers_the_card_says_so(trained, tmp_path):
+    card = (package(trained, tmp_path / "published") / "README.md").read_text()
+    assert "**How well it does on people whom training has not seen is not known.**" in card
+
+
+def test_the_weights_get_the_most_restrictive_licence_of_their_data(trained, tmp_path):
+    assert find_weights_licence(["ksl13", "asl33", "asl11", "asl12"]) == "Apache-2.0"
+    assert find_weights_licence(["wlasl_hands", "asl33"]) == "CC-BY-NC-4.0"
+    card = (package(trained, tmp_path / "free", sources=["asl12"]) / "README.md").read_text()
+    assert "license: apache-2.0\n" in card
+    assert "The weights are under the Apache License 2.0. The data" in card
+    card = (package(trained, tmp_path / "bound", sources=["asl12", "wlasl_hands"]) / "README.md").read_text()
+    assert "license: cc-by-nc-4.0\n" in card
+    assert "The weights are under the Creative Commons Attribution-NonCommercial 4.0 licence (CC BY-NC 4.0)." in card
+    assert (
+        "trained on landmarks of WLASL (Li et al. 2020, C-UDA 1.0), weights for non-commercial use (CC BY-NC 4.0)"
+        in card
+    )
+    assert "Apache License" not in card
+
+
+def test_the_sessions_that_training_saw_stay_beside_the_model(trained, tmp_path):
+    assert not (package(trained, tmp_path / "old") / "training_sessions.json").exists()
+    (trained / "training_sessions.json").write_text('{"train": ["ksl13-0"]}')
+    folder = package(trained, tmp_path / "new")
+    assert json.loads((folder / "training_sessions.json").read_text()) == {"train": ["ksl13-0"]}
 
 
 def test_the_card_shows_the_plots_of_the_evaluation(trained, tmp_path):
