@@ -62,10 +62,11 @@ CHANGES: dict[str, Callable[[Landmarks], Landmarks]] = {
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("normalize_by", ["body", "hands"])
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_it_is_the_processor(ksl13_clip, change, mirror):
-    processor = KeypointProcessor()
+def test_it_is_the_processor(ksl13_clip, change, mirror, normalize_by):
+    processor = KeypointProcessor(normalize_by=normalize_by)
     clip = change(ksl13_clip(1234))
     assert_equal(normalize(processor, [clip], mirror), processor(clip, mirror=mirror))
 

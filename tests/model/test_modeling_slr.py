@@ -148,7 +148,12 @@ class TestAttention:
         block.attention.config._attn_implementation = "eager"
         states = torch.randn(1, 3, 128)
         near, far = (
-            block(states, None, rotary_table(torch.tensor([positions]), 32, 1e4, torch.float32))
+            block(
+                states,
+                torch.ones(1, 3, dtype=torch.bool),
+                None,
+                rotary_table(torch.tensor([positions]), 32, 1e4, torch.float32),
+            )
             for positions in ([0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
         )
         assert not torch.allclose(near[:, 1], far[:, 1], atol=1e-4)

@@ -1,5 +1,6 @@
 import json
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_a_section_is_set_as_a_whole_so_its_values_may_depend_on_each_other() ->
         ("epochs", "'epochs' is no assignment"),
         ("=3", "'=3' is no assignment"),
         ("schedule.=3", "no assignment"),
-        ("epoch=3", r"no field 'epoch'\. Choose one of size, config, epochs"),
+        ("epoch=3", r"no field 'epoch'\. Choose one of size, config, processor, epochs"),
         ("losses.gamma=3", r"no field 'losses\.gamma'\. Choose one of losses\.focal_gamma"),
         ("epochs.x=3", "epochs=.* has the wrong type"),
         ("epochs=many", "epochs='many' has the wrong type: .* int"),
@@ -164,3 +165,29 @@ def test_an_assignment_for_a_stage_that_is_not_trained_is_left_out() -> None:
 def test_the_recipe_for_few_clips_shows_each_of_them_often() -> None:
     for stage in STAGES:
         assert get_recipe("few_clips", stage).repeats > get_recipe("ksl13", stage).repeats
+
+
+def test_a_recipe_sets_fields_of_the_processor_and_gives_it_the_parts_of_the_model() -> None:
+    processor = Recipe(config={"input_size": 40}, processor={"normalize_by": "hands", "max_gap": 3.0}).new_processor()
+    assert (processor.input_size, processor.normalize_by, processor.max_gap) == (40, "hands", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("processor", "message"),
+    [
+        (
+            {"normalise_by": "hands"},
+            r"`processor` names \['normalise_by'\], which cannot be set\. Choose from .*normalize_by",
+        ),
+        ({"input_size": 40}, r"`processor` names \['input_size'\]"),
+        ({"normalize_by": "feet"}, "`normalize_by` must be 'body' or 'hands', but is 'feet'"),
+    ],
+)
+def test_fields_of_the_processor_that_do_not_fit_are_refused(processor: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe(processor=processor)
+
+
+def test_clips_drawn_by_signers_go_with_no_other_order() -> None:
+    with pytest.raises(ValueError, match="`clips_per_gloss` goes with neither `repeats` nor `group_by_length`"):
+        Recipe(clips_per_gloss=5, repeats=2)
