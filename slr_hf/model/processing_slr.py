@@ -447,8 +447,8 @@ class KeypointProcessor(FeatureExtractionMixin):
         fitted, shown = self.fitted_range, np.array(self.fitted_parts)
         if fitted is None or shown.all():
             return clip
-        seen = clip["part_mask"].any(axis=0).tolist()
-        fitted.warn_of_parts([part["name"] for part, there in zip(self.parts, seen, strict=True) if there])
+        seen = np.flatnonzero(clip["part_mask"].any(axis=0))
+        fitted.warn_of_parts([self.parts[index]["name"] for index in seen])
         keypoints = clip["keypoints"]
         if not self.uses_shoulders:
             keypoints = keypoints.copy()
