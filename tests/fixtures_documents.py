@@ -10,21 +10,33 @@ import numpy as np
 import pytest
 from fixtures_slovo import make_rows, slovo_json, write_annotation
 
-#: Clips of each gloss and session in the small edition of each file, and the sessions that are kept.
-SMALL_ARRAYS = {"ksl13": (4, ("1", "2", "4")), "asl33": (5, None), "asl11": (16, None)}
+from slr_hf.data.vocabularies import DEMO
+
+#: Clips of each gloss and session in the small edition of each file, and the sessions that are kept. Those of WLASL
+#: sign all that the demo model knows.
+SMALL_ARRAYS: dict[str, tuple[int, tuple[str, ...] | None]] = {
+    "ksl13": (4, ("1", "2", "4")),
+    "asl33": (5, None),
+    "asl11": (16, None),
+    "asl12": (2, None),
+    "lips3a": (2, None),
+    "wlasl_hands": (1, ("10", "11", "12", "13", "38", "118")),
+}
 
 #: What the documents read of the repository. `space` is copied, since a command writes to it.
 LINKED = ("docs", "model_card.md", "pyproject.toml", "scripts", "slr_hf")
 
 
 def cut_arrays(source: Path, target: Path, clips: int, sessions: tuple[str, ...] | None) -> None:
-    """Writes the first clips of each gloss and session of a file of landmark arrays."""
+    """Writes the first clips of each gloss and session of a file of landmark arrays; of WLASL, the demo's words."""
     with np.load(source, allow_pickle=False) as store:
         arrays = dict(store)
     groups = list(zip(arrays["session"].tolist(), arrays["label"].tolist(), strict=True))
     found: dict[tuple[str, str], int] = {}
     chosen = []
     for clip, (session, gloss) in enumerate(groups):
+        if source.stem == "wlasl_hands" and gloss not in DEMO.glosses:
+            continue
         found[session, gloss] = found.get((session, gloss), 0) + 1
         if found[session, gloss] <= clips and (sessions is None or session in sessions):
             chosen.append(clip)

@@ -85,7 +85,7 @@ SOURCES: dict[str, Source] = {
         redistributable=False,
     ),
     "lips3a": Source(
-        "unknown",
+        "Sign language not stated",
         "sgn",
         "https://github.com/IlkerDEMIR-s/SignLanguageDetectionFromWebcam",
         "8e87c52",
@@ -93,7 +93,7 @@ SOURCES: dict[str, Source] = {
         "3 words in one recording by webcam, with lips",
     ),
     "lips3b": Source(
-        "unknown",
+        "Sign language not stated",
         "sgn",
         "https://github.com/FowlDeadPool/sign-sentence-net",
         "9248b79",

@@ -1,12 +1,14 @@
 """The demo model that the Space brings along."""
 
 import json
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from slr_hf.model.landmarks_slr import Landmarks
+from slr_hf.model.extraction_slr import HolisticExtractor
+from slr_hf.model.landmarks_slr import LEFT_HAND, RIGHT_HAND, STORED_POINTS, Landmarks
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
 
@@ -24,14 +26,27 @@ def test_it_carries_the_code_of_this_package(folder, repository):
 
 def test_it_is_small_and_free_of_pickles(folder):
     files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    assert sum(path.stat().st_size for path in files) <= 8_000_000
+    assert sum(path.stat().st_size for path in files) <= 16_000_000
     assert [path.name for path in files if path.suffix not in {".py", ".json", ".safetensors", ".md", ".png"}] == []
 
 
-def test_its_figures_are_of_clips_it_has_not_seen(folder):
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["seen_in_training"] == 0
-    assert f"| all held out | {metrics['clips']} | {metrics['top1']:.3f} |" in (folder / "README.md").read_text()
+def test_the_card_begins_with_people_whom_training_has_not_seen(folder):
+    strangers = json.loads((folder / "metrics.json").read_text())["people"]["strangers"]
+    card = (folder / "README.md").read_text()
+    first = card[card.index("# slr_hf demo") :][:1500]
+    assert f"{100 * strangers['top1']:.0f}% top-1 accuracy" in first
+    assert f"{100 * strangers['nearest_neighbour']['top1']:.0f}%" in first
+    assert "non-commercial use (CC BY-NC 4.0)" in card
+
+
+def test_every_gloss_was_answered_rightly_often_enough_for_strangers(folder):
+    """The rule of its vocabulary; "no sign" is no gloss of a language, and only one recorder shows it."""
+    glosses = json.loads((folder / "config.json").read_text())["id2label"].values()
+    measured = json.loads((folder / "metrics.json").read_text())["people"]["strangers"]["glosses"]
+    poor = {
+        gloss: measured[gloss]["top1"] for gloss in glosses if gloss != "no_event" and measured[gloss]["top1"] < 0.5
+    }
+    assert poor == {}
 
 
 def test_the_readme_lists_every_sign_it_knows(folder, repository):
@@ -42,17 +57,44 @@ def test_the_readme_lists_every_sign_it_knows(folder, repository):
     assert [gloss for gloss in glosses if gloss not in listed] == []
 
 
+@pytest.fixture(scope="module")
+def find_landmarks(data_dir: Path, landmarker_path: Path) -> Callable[[str], Landmarks]:
+    """Finds the landmarks of a real video, once."""
+    extractor = HolisticExtractor(landmarker_path)
+    return lru_cache(lambda name: extractor(data_dir / "videos" / name, points=STORED_POINTS))
+
+
+#: Videos of people whom the demo model has not seen, and what they sign. Three of the four videos of WLASL are also in
+#: wlasl_hands, where their signer is 118: that signer is left out of the training.
+KNOWN_VIDEOS = {
+    "wlasl_yes.mp4": "yes",
+    "wlasl_what.mp4": "what",
+    "wlasl_when.mp4": "when",
+    "wlasl_write.mp4": "write",
+    "slp_pose_test_video.mp4": "hello",
+}
+
+
 @pytest.mark.integration
-def test_it_recognises_held_out_clips(folder, data_dir):
-    """Three held-out clips of every gloss of ksl13's session 2."""
-    with np.load(data_dir / "ksl13.npz", allow_pickle=False) as store:
-        landmarks, offsets, points = store["landmarks"], store["offsets"], tuple(store["points"].tolist())
-        labels, sessions = store["label"], store["session"]
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize(("video", "gloss"), KNOWN_VIDEOS.items())
+def test_a_real_video_of_a_stranger_has_its_sign_among_the_first_five(folder, find_landmarks, video, gloss, mirror):
     recognize = SignRecognitionPipeline.from_pretrained(folder, device="cpu")
-    right = []
-    for gloss in np.unique(labels):
-        for clip in np.flatnonzero((labels == gloss) & (sessions == "2"))[[5, 20, 35]]:
-            values = landmarks[offsets[clip] : offsets[clip + 1]].astype(np.float32)
-            answer = recognize(Landmarks(values, points, width=640, height=480), top_k=1)
-            right.append(answer["predictions"][0]["label"] == gloss)
-    assert np.mean(right) >= 0.9
+    answer = recognize(find_landmarks(video), top_k=5, mirror=mirror)
+    assert gloss in [prediction["label"] for prediction in answer["predictions"]]
+
+
+def test_the_signer_of_the_videos_took_no_part_in_training(folder):
+    sessions = json.loads((folder / "training_sessions.json").read_text())
+    assert "wlasl_hands-118" not in [session for split in sessions.values() for session in split]
+    assert any(session.startswith("wlasl_hands-") for split in sessions.values() for session in split)
+
+
+@pytest.mark.integration
+def test_the_hands_alone_and_all_parts_get_the_same_answer(folder, find_landmarks):
+    """Of most signers of its training the model knows the hands alone."""
+    recognize = SignRecognitionPipeline.from_pretrained(folder, device="cpu")
+    whole = find_landmarks("wlasl_yes.mp4")
+    hands = whole.select([point for point in whole.points if point in (*LEFT_HAND, *RIGHT_HAND)])
+    answers = [recognize(clip, top_k=3)["predictions"] for clip in (whole, hands)]
+    assert answers[0] == answers[1]
