@@ -81,6 +81,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--leave-out-glosses", nargs="+", default=[], metavar="GLOSS", help="leave out clips of these glosses"
     )
+    parser.add_argument("--only-glosses", nargs="+", metavar="GLOSS", help="leave out clips of all other glosses")
     parser.add_argument(
         "--no-nearest-neighbour", dest="nearest_neighbour", action="store_false", help="measure the model alone"
     )
@@ -231,7 +232,7 @@ def keep_glosses(dataset: "Dataset", clips: "Dataset", options: argparse.Namespa
         options: The command line.
 
     Raises:
-        ValueError: If a gloss to leave out does not exist.
+        ValueError: If a gloss to keep or to leave out does not exist.
     """
     import numpy as np
 
@@ -239,9 +240,11 @@ def keep_glosses(dataset: "Dataset", clips: "Dataset", options: argparse.Namespa
     from slr_hf.data.landmark_arrays import check_known
 
     names = clips.features["label"].names
+    only = names if options.only_glosses is None else options.only_glosses
     check_known(options.leave_out_glosses, set(names), "--leave-out-glosses")
+    check_known(only, set(names), "--only-glosses")
     labels = read_column(dataset, "label")
-    kept = ~np.isin(labels, [names.index(gloss) for gloss in options.leave_out_glosses])
+    kept = np.isin(labels, [names.index(gloss) for gloss in set(only) - set(options.leave_out_glosses)])
     if options.shared_glosses:
         kept &= np.isin(labels, shared_labels(clips))
     return dataset if kept.all() else dataset.select(np.flatnonzero(kept))

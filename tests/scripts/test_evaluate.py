@@ -242,12 +242,16 @@ def test_only_glosses_that_are_asked_for_are_evaluated(
     arrays = ("--dataset", few_clips, data_dir / "ksl13.npz", "--ignore-unknown-glosses", "--held-out-session", "few-2")
     assert evaluate(*arrays, "--shared-glosses").returncode == 0
     assert json.loads((model / "evaluation/metrics.json").read_text())["clips"] == 6
+    assert evaluate(*arrays, "--only-glosses", "yes").returncode == 0
+    assert list(json.loads((model / "evaluation/metrics.json").read_text())["glosses"]) == ["yes"]
     done = evaluate(*arrays, "--leave-out-glosses", "yes", "good")
     assert done.returncode == 2
     assert "There is no clip to evaluate" in done.stderr
     done = evaluate(*arrays, "--leave-out-glosses", "maybe")
     assert done.returncode == 2
     assert "`--leave-out-glosses` names ['maybe']" in done.stderr
+    done = evaluate(*arrays, "--only-glosses", "maybe")
+    assert "`--only-glosses` names ['maybe']" in done.stderr
 
 
 def see(folder: Path, arrays: Path, session: str) -> None:
