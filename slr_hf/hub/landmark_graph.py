@@ -218,17 +218,10 @@ class LandmarkNormalizer(nn.Module):
 
         by_body = shoulders_seen.any(dim=1, keepdim=True) & (body_unit > SMALLEST_UNIT)
         unit, origin = torch.where(by_body, body_unit, unit), torch.where(by_body, body_origin, origin)
-        if self.processor.normalize_by == "hands" and hands:
-            of_hand = [part in hands for part in self.part_of_point]
-            places, counted = points[:, :, of_hand].flatten(1, 2), counts[:, :, of_hand].flatten(1, 2).unsqueeze(-1)
-            number = counted.sum(dim=1).clamp(min=1)
-            middle = (places * counted).sum(dim=1) / number
-            spread = (((places - middle[:, None]) ** 2 * counted).sum(dim=1) / number).sqrt().mean(dim=1, keepdim=True)
-            by_hands = counted.any(dim=1)
-            unit = torch.where(by_hands, spread.clamp(min=SMALLEST_UNIT), unit)
-            origin = torch.where(by_hands, middle, origin)
         origin = torch.cat([origin, torch.zeros_like(origin)], dim=-1)[:, : keypoints.shape[-1]]
-        return (keypoints - origin[:, None, None]) / unit[:, None, None]
+        placed = (keypoints - origin[:, None, None]) / unit[:, None, None]
+        # The body or the extent has placed clips without a hand; the others are placed by their hands after all.
+        return self.processor.place_by_hands(placed, part_mask) if self.processor.normalize_by == "hands" else placed
 
     def most_frames(self, positions: torch.Tensor, num_frames: torch.Tensor) -> torch.Tensor:
         """The frames of each clip that the model sees; see `Fitted.most_frames`.

@@ -571,6 +571,31 @@ class KeypointProcessor(FeatureExtractionMixin):
             "positions": add(clip["positions"]) / add(np.ones(frames, np.float32)),
         }
 
+    def place_by_hands(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:
+        """Does for a batch what `normalize_to_signer` does for a clip where `normalize_by` is "hands".
+
+        Args:
+            keypoints: `(batch, frames, points, coordinates)`, at least two coordinates.
+            part_mask: Bool `(batch, frames, parts)`.
+
+        Returns:
+            Keypoints of the same shape. Clips without a hand stay as they are; what is missing is not kept at 0.
+        """
+        columns = [
+            column for part in self.hand_indices for column in range(*self.part_slices[part].indices(self.num_points))
+        ]
+        parts = [self.part_of_point[column] for column in columns]
+        places = keypoints[:, :, columns, :2].flatten(1, 2)
+        counted = part_mask[:, :, parts].flatten(1, 2).unsqueeze(-1).to(keypoints.dtype)
+        number = counted.sum(dim=1).clamp(min=1)
+        middle = (places * counted).sum(dim=1) / number
+        spread = ((places - middle[:, None]).square() * counted).sum(dim=1).div(number).sqrt().mean(dim=1, keepdim=True)
+        has_hand = counted.amax(dim=1) > 0
+        unit = torch.where(has_hand, spread.clamp(min=SMALLEST_UNIT), 1)[:, None, None]
+        origin = torch.where(has_hand, middle, 0)
+        origin = torch.cat([origin, torch.zeros_like(origin)], dim=-1)[:, : keypoints.shape[-1]]
+        return (keypoints - origin[:, None, None]) / unit
+
     def add_shapes(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:
         """Puts each point's place within the shape of its part beside its place in the signer's frame.
 

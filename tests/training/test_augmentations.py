@@ -95,6 +95,11 @@ batches = st.builds(
 )
 
 
+def seeded_call(augmentation: Callable[..., Batch], batch: Batch, seed: int = 0) -> Batch:
+    torch.manual_seed(seed)
+    return augmentation(batch, LAYOUT)
+
+
 def lengths(batch: Batch) -> torch.Tensor:
     return batch["attention_mask"].sum(dim=1)
 
@@ -435,6 +440,35 @@ def test_idle_ends_hold_the_first_and_last_frame_and_take_time() -> None:
         assert torch.equal(steps[begin : begin + 15], batch["positions"][clip].diff())
         assert (steps[:begin] == 1).all()
         assert (steps[begin + 15 :] == 1).all()
+
+
+def test_hands_come_up_before_the_first_frame_and_go_down_after_the_last_one() -> None:
+    batch = make_batch([8] * 100)
+    held, moved = (
+        seeded_call(IdleEnds(probability=1, longest=1, drop=drop), batch)["keypoints"] for drop in (0.0, 2.0)
+    )
+    assert torch.equal(moved[..., [0, 2]], held[..., [0, 2]])
+    down = (moved - held)[..., 1]
+    for part in (LIPS, POSE):
+        assert not down.split(LAYOUT.sizes, dim=2)[part].any()
+    hands = torch.cat([down.split(LAYOUT.sizes, dim=2)[part] for part in (LEFT, RIGHT)], dim=2).amax(dim=2)
+    assert hands.min() == 0
+    assert 1.5 < hands.max() <= 2
+    # Never back: down to the sign's own frames and up again from them.
+    assert ((hands.diff(dim=1) > 1e-6).int().diff(dim=1).eq(1).sum(dim=1) <= 1).all()
+
+
+@pytest.mark.integration
+def test_a_clip_that_was_cut_is_placed_by_what_is_left_of_its_hands(data_dir: Any) -> None:
+    landmarks = to_landmarks(load_landmark_arrays(data_dir / "ksl13.npz")[0])
+    processor = KeypointProcessor(normalize_by="hands")
+    batch = {**processor.pad([processor.prepare(landmarks)]), "labels": soft_targets(torch.tensor([0]), NUM_LABELS)}
+    cut = replace(Augmentations.none(), temporal_crop=TemporalCrop(probability=1, smallest=0.5)).build(processor)(batch)
+    frames = int(lengths(cut))
+    assert frames < landmarks.num_frames
+    hands = cut["keypoints"][0, :, 40:82, :2][LAYOUT.by_point(cut["part_mask"])[0, :, 40:82, 0]]
+    torch.testing.assert_close(hands.mean(dim=0), torch.zeros(2), rtol=0, atol=1e-4)
+    assert hands.std(dim=0, correction=0).mean() == pytest.approx(1, abs=1e-4)
 
 
 def test_dropped_frames_leave_the_others_with_their_times() -> None:

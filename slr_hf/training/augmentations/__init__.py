@@ -102,7 +102,14 @@ class Augmentations:
             ValueError: If the processor's parts have no mirror image.
         """
         layout = Layout.of(processor)
-        steps = [step for step in (getattr(self, item.name) for item in fields(self)) if step.probability > 0]
+        steps: list[Callable[[Batch, Layout], Batch]] = []
+        for item in fields(self):
+            # Before the first augmentation of place: the processor places what is left of a clip that was cut.
+            if item.name == "other_body" and steps and processor.normalize_by == "hands":
+                steps.append(lambda batch, _: _placed_by_hands(batch, processor, layout))
+            step = getattr(self, item.name)
+            if step.probability > 0:
+                steps.append(step)
 
         def augment(batch: Batch) -> Batch:
             for step in steps:
@@ -110,6 +117,11 @@ class Augmentations:
             return batch
 
         return augment
+
+
+def _placed_by_hands(batch: Batch, processor: KeypointProcessor, layout: Layout) -> Batch:
+    placed = processor.place_by_hands(batch["keypoints"], batch["part_mask"])
+    return {**batch, "keypoints": placed * layout.by_point(batch["part_mask"])}
 
 
 __all__ = [

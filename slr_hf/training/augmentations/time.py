@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
 
 from slr_hf.training.augmentations.batch import (
     Batch,
@@ -90,11 +91,14 @@ class TemporalCrop:
 
 @dataclass(frozen=True)
 class IdleEnds:
-    """Holds the first and the last frame for a while: whether a clip is cut close to its sign is no part of the sign.
+    """Holds the first and the last frame for a while, or lets the hands come up to the one and go down after the other.
+
+    Whether a clip is cut close to its sign or shows the way to it and back is the recording's doing, not the sign's.
 
     Args:
         probability: Share of the clips that are changed.
-        longest: Longest hold at either end, as a share of the clip.
+        longest: Longest addition at either end, as a share of the clip.
+        drop: How far below their places the hands come from and go to at most, in units of the keypoints.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -102,9 +106,10 @@ class IdleEnds:
 
     probability: float = 0.3
     longest: float = 0.3
+    drop: float = 0.0
 
     def __post_init__(self) -> None:
-        check_ranges(self, probability=(0, 1), longest=(0, 10))
+        check_ranges(self, probability=(0, 1), longest=(0, 10), drop=(0, 10))
 
     def __call__(self, batch: Batch, layout: Layout) -> Batch:
         """Lengthens a batch; no clip gets longer than the layout's `input_size`."""
@@ -116,7 +121,17 @@ class IdleEnds:
         frame = torch.arange(int(held.max()), device=count.device) - before[:, None]
         index = frame.clamp(min=0).minimum(count[:, None] - 1)
         lengthened = {name: gather_frames(batch[name], index) for name in ("keypoints", "part_mask", "positions")}
-        # Held frames take time too: a frame each, which moves what follows.
+        if self.drop and layout.hands:
+            # From 0 at the clip's own first and last frame to 1 at the new ends, slow at both.
+            early, late = (-frame).clamp(min=0) / before[:, None].clamp(min=1), frame - count[:, None] + 1
+            way = (1 - torch.cos(math.pi * torch.cat([early, late.clamp(min=0) / after[:, None].clamp(min=1)]))) / 2
+            drops = draw(batch, 0, self.drop, 2)
+            down = (way * drops.T.reshape(-1, 1)).view(2, *frame.shape).sum(dim=0)
+            hands = torch.zeros(len(layout.sizes), dtype=torch.bool, device=count.device)
+            hands[list(layout.hands)] = True
+            moved = down.unsqueeze(-1) * layout.by_point(lengthened["part_mask"] & hands).squeeze(-1)
+            lengthened["keypoints"] = lengthened["keypoints"] + F.pad(moved.unsqueeze(-1), (1, 1))
+        # The added frames take time too: a frame each, which moves what follows.
         positions = lengthened["positions"] + (frame - index).clamp(min=0) + before[:, None] + frame.clamp(max=0)
         mask = torch.ones_like(index, dtype=batch["attention_mask"].dtype)
         return with_lengths({**batch, **lengthened, "positions": positions, "attention_mask": mask}, held)

@@ -31,7 +31,7 @@ AUGMENTATIONS = replace(
     Augmentations.none(),
     temporal_crop=TemporalCrop(probability=0.5, smallest=0.7),
     time_warp=TimeWarp(probability=1.0, speed=(0.5, 2.0), bend=0.2),
-    idle_ends=IdleEnds(probability=0.3, longest=0.3),
+    idle_ends=IdleEnds(probability=0.5, longest=0.4, drop=3.0),
     frame_drop=FrameDrop(probability=0.2, share=0.4),
     idle_hand=IdleHand(probability=0.2, drop=0.8),
     rotation=Rotation(probability=1.0, yaw=0.0, pitch=0.0, roll=15.0),
