@@ -70,7 +70,7 @@ def message(page: Page, role: Literal["status", "alert"] = "status") -> Locator:
     return page.locator("#answer").get_by_role(role)
 
 
-def test_a_clip_is_answered_with_five_glosses_in_either_language(
+def test_a_strangers_sign_is_the_first_of_five_answers_in_either_language(
     open_page: Callable[..., Page],
     data_dir: Path,
     screenshots: Path,
@@ -81,10 +81,10 @@ def test_a_clip_is_answered_with_five_glosses_in_either_language(
     check_accessibility(page)
 
     start = time.monotonic()
-    # A wave, by somebody whom the demo model has not seen.
-    upload(page, data_dir / "videos/slp_pose_test_video.mp4", "en")
+    # An American sign, by somebody whom the demo model has not seen.
+    upload(page, data_dir / "videos/wlasl_write.mp4", "en")
     expect(rows(page)).to_have_count(5, timeout=ANSWER_TIMEOUT)
-    expect(rows(page).first).to_contain_text("hello")
+    expect(rows(page).first).to_contain_text("write")
     # For the report of a run (--junit-xml): machines differ, so no number of seconds is asked for.
     record_property("seconds from the upload of 2 s of video to the answer", round(time.monotonic() - start, 1))
     for row in rows(page).all():
@@ -100,7 +100,9 @@ def test_a_clip_is_answered_with_five_glosses_in_either_language(
     assert sum(shares) == pytest.approx(100, abs=4)
     expect(page.locator("#moments .most .share")).to_contain_text(str(max(shares)))
     check_accessibility(page)
-    page.screenshot(path=screenshots / "desktop_answer.png", full_page=True)
+    # README shows this picture; the licence of the video does not allow a copy of its frames.
+    frames = [page.locator("video"), page.locator("#moments img")]
+    page.screenshot(path=screenshots / "desktop_answer.png", full_page=True, mask=frames, mask_color="#cbd5e1")
 
     # The answer stays where the language changes.
     page.get_by_label("Русский").check()
@@ -112,13 +114,6 @@ def test_a_clip_is_answered_with_five_glosses_in_either_language(
     expect(page.locator("#drawn video")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "ru"
     page.screenshot(path=screenshots / "desktop_russian.png", full_page=True)
-
-
-def test_a_real_american_sign_of_a_stranger_is_the_first_answer(open_page: Callable[..., Page], data_dir: Path) -> None:
-    page = open_page("en-US", DESKTOP)
-    upload(page, data_dir / "videos/wlasl_write.mp4", "en")
-    expect(rows(page)).to_have_count(5, timeout=ANSWER_TIMEOUT)
-    expect(rows(page).first).to_contain_text("write")
 
 
 def test_two_visitors_at_once_get_their_own_answers_and_leave_no_file_behind(
