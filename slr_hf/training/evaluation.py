@@ -1,10 +1,11 @@
 """Evaluation of a model on clips, and the figures that metrics.json holds."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -176,11 +177,16 @@ class Evaluation:
         return sessions
 
     def _by_gloss(self) -> dict[str, dict[str, Any]]:
-        """Clips, people and top-1 accuracy of each gloss."""
+        """Clips, people and top-1 accuracy of each gloss, of all clips and in the mean over its people."""
         names = [self.glosses[label] for label in self.labels.tolist()]
-        glosses = self._by(names, self.right)
-        people = Counter(name for name, _ in set(zip(names, self.sessions, strict=True)))
-        return {name: {**figures, "people": people[name]} for name, figures in glosses.items()}
+        answers: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+        for name, session, right in zip(names, self.sessions, self.right.tolist(), strict=True):
+            answers[name][session].append(right)
+        means = {name: fmean(map(fmean, people.values())) for name, people in answers.items()}
+        return {
+            name: {**figures, "people": len(answers[name]), "mean_over_people": means[name]}
+            for name, figures in self._by(names, self.right).items()
+        }
 
     @staticmethod
     def _by(names: list[str], right: torch.Tensor) -> dict[str, dict[str, Any]]:

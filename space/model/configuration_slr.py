@@ -15,16 +15,18 @@ SIZES: dict[str, dict[str, Any]] = {
         "hidden_size": 128,
         "intermediate_size": 256,
         "num_attention_heads": 4,
-        "num_local_layers": 2,
-        "num_global_layers": 2,
+        "num_local_layers": 1,
+        "num_global_layers": 1,
+        "num_convolutions": 3,
     },
     "small": {
         "patch_width": 64,
         "hidden_size": 256,
         "intermediate_size": 512,
         "num_attention_heads": 4,
-        "num_local_layers": 3,
-        "num_global_layers": 3,
+        "num_local_layers": 2,
+        "num_global_layers": 2,
+        "num_convolutions": 2,
     },
     "base": {
         "patch_width": 64,
@@ -34,6 +36,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "num_attention_heads": 8,
         "num_local_layers": 4,
         "num_global_layers": 4,
+        "num_convolutions": 1,
     },
 }
 
@@ -50,6 +53,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "num_attention_heads": (1, 1024),
     "num_local_layers": (0, 256),
     "num_global_layers": (0, 256),
+    "num_convolutions": (0, 64),
+    "convolution_expansion": (1, 64),
     "sliding_window": (1, 100_000),
     "attention_stride": (1, 100_000),
     "prototype_scale": (1e-6, 1e6),
@@ -72,8 +77,9 @@ class SLRConfig(PreTrainedConfig):
         cross_modal_pairs: Pairs of parts that attend to each other.
         input_size: The largest number of frames of a clip; the processor resamples longer clips.
         num_channels: Numbers that describe a keypoint: x and y in the signer's frame, x and y in the part's shape.
-        motion_scale: Factor on the first differences of the keypoints (per frame at 30 frames a second), which brings
-            them to the scale of the keypoints themselves.
+        motion_lags: Distances in frames over which the motion of the keypoints is taken.
+        motion_scale: Factor on the motion (per frame at 30 frames a second), which brings it to the scale of the
+            keypoints themselves.
         patch_width: Channels of a patch of neighbouring points.
         patch_attention_heads: Heads of the attention between patches.
         hidden_size: Channels of a frame.
@@ -86,7 +92,9 @@ class SLRConfig(PreTrainedConfig):
             and every frame that is a multiple of `attention_stride` away, a sparse pattern for long clips
             (Child et al. 2019, https://arxiv.org/abs/1904.10509).
         attention_stride: See `global_attention`.
-        convolution_kernels: Kernel sizes, in frames, of the temporal convolution between local and global blocks.
+        num_convolutions: Temporal convolutions of a block, before its attention.
+        convolution_kernels: Kernel sizes, in frames, of a temporal convolution; its channels are divided among them.
+        convolution_expansion: Channels inside a temporal convolution, as a multiple of `hidden_size`.
         pooling_scales: Numbers of equal segments of the clip that multi-scale pooling averages over.
         classifier: How an embedding becomes logits: "layers" = trained layers; "prototypes" = by its nearness to one
             vector a gloss, without training (`scripts/enroll.py`).
@@ -97,7 +105,7 @@ class SLRConfig(PreTrainedConfig):
         attention_dropout: Dropout of attention weights.
         hidden_dropout: Dropout of the output of attention, convolution and feed-forward layers.
         classifier_dropout: Dropout of the pooled embedding.
-        drop_path_rate: Largest rate of stochastic depth; it rises linearly from the first block to the last.
+        drop_path_rate: Largest rate of stochastic depth; it rises linearly from block to block up to the last.
         layer_drop: Probability that a training step skips a block for the whole batch (LayerDrop, Fan et al. 2020,
             https://arxiv.org/abs/1909.11556).
         residual_weight: Initial value of the learned weight (a channel each) of every residual branch.
@@ -119,6 +127,7 @@ class SLRConfig(PreTrainedConfig):
     cross_modal_pairs: list[list[str]] | None = None
     input_size: int = 128
     num_channels: int = 4
+    motion_lags: list[int] | tuple[int, ...] = (1, 2)
     motion_scale: float | int = 5.0
     patch_width: int = 64
     patch_attention_heads: int = 2
@@ -130,7 +139,9 @@ class SLRConfig(PreTrainedConfig):
     sliding_window: int = 8
     global_attention: Literal["full", "strided"] = "full"
     attention_stride: int = 8
-    convolution_kernels: list[int] | tuple[int, ...] = (3, 5, 7)
+    num_convolutions: int = 1
+    convolution_kernels: list[int] | tuple[int, ...] = (17,)
+    convolution_expansion: int = 2
     pooling_scales: list[int] | tuple[int, ...] = (1, 2, 4, 8)
     classifier: Literal["layers", "prototypes"] = "layers"
     prototype_scale: float | int = 20.0
@@ -200,7 +211,7 @@ class SLRConfig(PreTrainedConfig):
             channels, count = getattr(self, width), getattr(self, heads)
             if channels % (2 * count):
                 raise ValueError(f"`{width}` must be a multiple of 2 x `{heads}`, but they are {channels} and {count}.")
-        for field in ("convolution_kernels", "pooling_scales"):
+        for field in ("motion_lags", "convolution_kernels", "pooling_scales"):
             sizes = getattr(self, field)
             if len(sizes) > MOST_BRANCHES or not all(1 <= size <= LARGEST_BRANCH for size in sizes):
                 raise ValueError(
@@ -208,6 +219,10 @@ class SLRConfig(PreTrainedConfig):
                 )
         if any(kernel % 2 == 0 for kernel in self.convolution_kernels):
             raise ValueError(f"`convolution_kernels` must be odd, but are {self.convolution_kernels}.")
+        if self.num_convolutions and not self.convolution_kernels:
+            raise ValueError(
+                "`convolution_kernels` is empty. Name at least one kernel size, or set `num_convolutions=0`."
+            )
         if not self.pooling_scales:
             raise ValueError("`pooling_scales` is empty. Name at least one number of segments.")
         if sorted(self.id2label or {}) != list(range(len(self.id2label or {}))):

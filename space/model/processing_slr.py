@@ -1,7 +1,7 @@
 """Landmarks to keypoints: the processor in front of the model."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ class KeypointProcessor(FeatureExtractionMixin):
     1. `drop_handless_frames`: frames without any hand carry no sign. A clip in which none has a hand is kept whole.
     2. `interpolate_gaps`: a part that is lost for a few frames is filled in; long gaps stay missing.
     3. `correct_aspect`: x, y and z in one unit.
-    4. `normalize_to_signer`: origin between the shoulders, the shoulder width as the unit.
+    4. `normalize_to_signer`: origin between the shoulders, the shoulder width as the unit; or both by the hands.
     5. `resample`: clips longer than `input_size` (of a fitted processor: than training showed) are averaged down.
     6. `add_shapes`: beside its place in the signer's frame, each point of a hand also has its place relative to the
        wrist and the size of the hand (of the lips: to their middle and width), so that shape and place are separate
@@ -73,6 +73,8 @@ class KeypointProcessor(FeatureExtractionMixin):
             at it.
         max_gap: The longest gap that is interpolated, in frames at `frame_rate` between the frames on its two sides.
         num_coordinates: Coordinates of a place that the model sees: x and y.
+        normalize_by: What sets the signer's frame in step 4: "body" = the shoulders, where they are seen; "hands" =
+            where the hands are in the clip and how far they spread, so that they look the same with a body and without.
         do_drop_handless_frames: Whether step 1 is done.
         do_interpolate_gaps: Whether step 2 is done.
         do_correct_aspect: Whether step 3 is done.
@@ -106,6 +108,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         frame_rate: float = 30.0,
         max_gap: float = 6.0,
         num_coordinates: int = 2,
+        normalize_by: Literal["body", "hands"] = "body",
         do_drop_handless_frames: bool = True,
         do_interpolate_gaps: bool = True,
         do_correct_aspect: bool = True,
@@ -124,6 +127,7 @@ class KeypointProcessor(FeatureExtractionMixin):
         self.frame_rate = frame_rate
         self.max_gap = max_gap
         self.num_coordinates = num_coordinates
+        self.normalize_by = normalize_by
         self.do_drop_handless_frames = do_drop_handless_frames
         self.do_interpolate_gaps = do_interpolate_gaps
         self.do_correct_aspect = do_correct_aspect
@@ -144,6 +148,8 @@ class KeypointProcessor(FeatureExtractionMixin):
                 raise ValueError(f"`{name}` must be {'an integer' if whole else 'a number'}, but is {value!r:.80}.")
             if not least <= value <= most:  # also where it is NaN
                 raise ValueError(f"`{name}` must be from {least} to {most}, but is {value}.")
+        if self.normalize_by not in ("body", "hands"):
+            raise ValueError(f"`normalize_by` must be 'body' or 'hands', but is {self.normalize_by!r:.80}.")
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is None:
@@ -498,10 +504,22 @@ class KeypointProcessor(FeatureExtractionMixin):
         Where no shoulders are seen, the unit comes from the size of the hands, else from the extent of all points, and
         the origin is the median of all points.
 
+        Where `normalize_by` is "hands", the origin is the mean of all points of hands over the clip, and the unit their
+        deviation, the mean of x and y. Clips without a hand are placed as above.
+
         Args:
             clip: A clip with the shoulders as its last two columns of keypoints.
         """
         keypoints, part_mask = clip["keypoints"], clip["part_mask"]
+        if self.normalize_by == "hands" and part_mask[:, self.hand_indices].any():
+            hands = np.concatenate(
+                [
+                    keypoints[part_mask[:, index], self.part_slices[index], :2].reshape(-1, 2)
+                    for index in self.hand_indices
+                ]
+            )
+            unit = float(hands.std(axis=0).mean())
+            return {**clip, "keypoints": self._place(keypoints, hands.mean(axis=0), max(unit, SMALLEST_UNIT))}
         left, right = keypoints[:, -2], keypoints[:, -1]
         both = ~np.isnan(left[:, :2] + right[:, :2]).any(axis=1)
         if both.any():
@@ -552,6 +570,31 @@ class KeypointProcessor(FeatureExtractionMixin):
             "part_mask": seen > 0,
             "positions": add(clip["positions"]) / add(np.ones(frames, np.float32)),
         }
+
+    def place_by_hands(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:
+        """Does for a batch what `normalize_to_signer` does for a clip where `normalize_by` is "hands".
+
+        Args:
+            keypoints: `(batch, frames, points, coordinates)`, at least two coordinates.
+            part_mask: Bool `(batch, frames, parts)`.
+
+        Returns:
+            Keypoints of the same shape. Clips without a hand stay as they are; what is missing is not kept at 0.
+        """
+        columns = [
+            column for part in self.hand_indices for column in range(*self.part_slices[part].indices(self.num_points))
+        ]
+        parts = [self.part_of_point[column] for column in columns]
+        places = keypoints[:, :, columns, :2].flatten(1, 2)
+        counted = part_mask[:, :, parts].flatten(1, 2).unsqueeze(-1).to(keypoints.dtype)
+        number = counted.sum(dim=1).clamp(min=1)
+        middle = (places * counted).sum(dim=1) / number
+        spread = ((places - middle[:, None]).square() * counted).sum(dim=1).div(number).sqrt().mean(dim=1, keepdim=True)
+        has_hand = counted.amax(dim=1) > 0
+        unit = torch.where(has_hand, spread.clamp(min=SMALLEST_UNIT), 1)[:, None, None]
+        origin = torch.where(has_hand, middle, 0)
+        origin = torch.cat([origin, torch.zeros_like(origin)], dim=-1)[:, : keypoints.shape[-1]]
+        return (keypoints - origin[:, None, None]) / unit
 
     def add_shapes(self, keypoints: torch.Tensor, part_mask: torch.Tensor) -> torch.Tensor:
         """Puts each point's place within the shape of its part beside its place in the signer's frame.

@@ -36,7 +36,10 @@ STRANGERS = {
     "mean_over_people": 0.58,
     "interval": {"low": 0.41, "high": 0.7, "over": "people"},
     "nearest_neighbour": NEIGHBOUR,
-    "glosses": {"hello": {"clips": 200, "top1": 0.5, "people": 3}, "doctor": {"clips": 100, "top1": 0.84, "people": 2}},
+    "glosses": {
+        "hello": {"clips": 200, "top1": 0.5, "people": 3, "mean_over_people": 0.75},
+        "doctor": {"clips": 100, "top1": 0.84, "people": 2, "mean_over_people": 0.8},
+    },
 }
 
 SAME_RECORDER = {
@@ -109,13 +112,15 @@ def test_the_first_figure_of_the_card_is_that_of_strangers(trained, tmp_path):
     card = (package(trained, tmp_path / "published", metrics=metrics) / "README.md").read_text()
     _, metadata, text = card.split("---\n", 2)
     first = text[: text.index("## How to use it")]
-    assert "**On people whom training has not seen it reaches 61% top-1 accuracy; a nearest neighbour" in first
-    assert "reaches 54% on the same clips.**" in first
-    assert "300 clips of 3 people; the mean over people is 58% (95% interval 41% to 70%, over people)." in first
+    first = " ".join(first.split())
+    assert "people whom training has not seen it reaches 58% top-1 accuracy in the mean over people; a nearest" in first
+    assert "a nearest neighbour with time warping reaches 50% on the same clips.**" in first
+    assert "300 clips of 3 people; the 95% interval is 41% to 70%, over people." in first
+    assert "Clip by clip, where a recorder of hundreds outweighs many people of a few, it is 61% (the nearest" in first
     assert "the same recorders, whom training has seen, it reaches 98% (the nearest neighbour 97%)." in first
-    assert "trained on all the clips" not in text
+    assert "trained on these people too" not in text
     assert "| strangers | 300 | 3 | 0.612 | 0.900 | 0.580 | 0.540 | 0.500 |\n| same recorder | 90 | 1 | 0.980 |" in text
-    assert "| hello | 50% | 200 | 3 |\n| doctor | 84% | 100 | 2 |" in text
+    assert "| hello | 75% | 50% | 200 | 3 |\n| doctor | 80% | 84% | 100 | 2 |" in text
     assert "Not measured on such signers: I, no_event, thank you, today, Привет." in text
     strangers, same = yaml.safe_load(metadata)["model-index"][0]["results"]
     assert strangers["dataset"]["name"] == "clips of people not seen in training, ksl13, asl11"
@@ -137,7 +142,7 @@ def test_figures_of_folds_are_said_to_come_from_other_models(trained, tmp_path):
     sentence = (
         "these figures come from 3 models trained in the same way, each without the people whose clips it answered"
     )
-    assert f"The model here was trained on all the clips; {sentence}" in " ".join(card.split())
+    assert f"The model here was trained on these people too; {sentence}" in " ".join(card.split())
     assert "same recorder" not in card.partition("## How to use it")[0].partition("---\n")[2].partition("---\n")[2]
     with pytest.raises(ValueError, match=r"no figures of strangers.*--folds"):
         with_strangers(METRICS, METRICS)

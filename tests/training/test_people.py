@@ -65,13 +65,16 @@ def test_strangers_and_the_same_recorder_are_told_apart_with_the_neighbour_besid
     strangers, same = summary["people"]["strangers"], summary["people"]["same_recorder"]
     assert (strangers["clips"], strangers["sessions"], strangers["top1"]) == (2, 1, 1.0)
     assert strangers["glosses"] == {
-        "no": {"clips": 1, "top1": 1.0, "people": 1},
-        "yes": {"clips": 1, "top1": 1.0, "people": 1},
+        "no": {"clips": 1, "top1": 1.0, "people": 1, "mean_over_people": 1.0},
+        "yes": {"clips": 1, "top1": 1.0, "people": 1, "mean_over_people": 1.0},
     }
     assert (same["clips"], same["top1"]) == (3, pytest.approx(1 / 3))  # clip 0 was in training
     assert same["nearest_neighbour"] == {"top1": 1.0, "top5": 1.0, "mean_over_people": 1.0}
     assert summary["sessions"]["signs-Ana"] == {"clips": 4, "top1": 0.5, "nearest_neighbour": {"top1": 1.0}}
     assert summary["glosses"]["no"]["people"] == 2
+    # Eva's one clip counts as much as all of Ana's.
+    assert summary["glosses"]["yes"]["top1"] == pytest.approx(2 / 3)
+    assert summary["glosses"]["yes"]["mean_over_people"] == pytest.approx((1 / 2 + 1) / 2)
     assert next(iter(summary)) == "people"
 
 
