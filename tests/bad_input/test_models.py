@@ -130,7 +130,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "text as weights": (holding(WEIGHTS, b"weights" * 1000), "cannot be loaded: .*header"),
     "another model's weights": (with_weights(lambda weights: {"bert": torch.zeros(3)}), "do not fit its config.json"),
     "weights of another size": (config(intermediate_size=128), "do not fit its config.json"),
-    "more weights than layers": (config(num_local_layers=1), "do not fit its config.json"),
+    "more weights than layers": (config(num_local_layers=0), "do not fit its config.json"),
     "fewer weights than layers": (config(num_local_layers=9), "do not fit its config.json"),
     "fewer glosses than weights": (config(id2label={"0": "a"}, label2id={"a": 0}), "do not fit its config.json"),
     "weights that are no numbers": (with_weights(not_finite), "are not finite: 1 such as"),
