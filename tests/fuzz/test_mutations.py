@@ -73,7 +73,9 @@ def picture(form: str) -> Make:
 
 def npz(data: Path, model: Path, folder: Path) -> bytes:
     clips = vars(read_clips(data))
-    np.savez_compressed(folder / "set.npz", **{name: array for name, array in clips.items() if name != "source"})
+    np.savez_compressed(
+        folder / "set.npz", **{name: array for name, array in clips.items() if isinstance(array, np.ndarray)}
+    )
     return (folder / "set.npz").read_bytes()
 
 

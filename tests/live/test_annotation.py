@@ -137,11 +137,13 @@ def test_signs_of_a_long_video_are_found_where_they_are(
     video, spans = three_signs
     seen: list[tuple[int, int | None]] = []
     recognize = SignRecognitionPipeline.from_pretrained(repository / "space/model")
-    signs = list(find_signs(recognize, video, lambda done, total: seen.append((done, total)), confidence=0.0))
+    progress = lambda done, total: seen.append((done, total))  # noqa: E731
+    signs = list(find_signs(recognize, video, progress, confidence=0.0, window=1.5))
     assert seen[-1][0] == seen[-1][1] == len(seen)
     for begin, end in spans:
-        # Its glosses are Korean and American, the clips Mexican: what is right here is the place.
+        # Its glosses are American, the clips Mexican: what is right here is the place. A sign that the model does not
+        # know may be taken for several, one after the other.
         overlaps = [min(sign.end, end) - max(sign.begin, begin) for sign in signs]
-        assert max(overlaps) > 0.5 * (end - begin), (signs, spans)
+        assert sum(max(overlap, 0) for overlap in overlaps) > 0.5 * (end - begin), (signs, spans)
     for sign in signs:
         assert any(begin - 0.2 <= sign.begin and sign.end <= end + 0.2 for begin, end in spans), (sign, spans)
