@@ -180,7 +180,7 @@ class SignTrainer(Trainer):
             inputs = {**inputs, "labels": soft_targets(inputs["labels"], self.num_labels)}
             inputs = self.augment(inputs)
             if self.recipe.losses.consistency_weight:
-                # The second view shows the hands alone. Both in one batch: one pass of the model, whatever it is wrapped in.
+                # The second view shows the hands alone. Both in one batch: one pass of the model, whatever wraps it.
                 views = inputs, PartDropout(probability=1, body=1, hand=0)(inputs, self.layout)
                 inputs = {name: torch.cat([view[name] for view in views]) for name in inputs}
             inputs = dict(self.processor.finish(inputs))
