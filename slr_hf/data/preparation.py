@@ -104,8 +104,17 @@ def sort_by_length(prepared: Dataset) -> Dataset:
     Args:
         prepared: Clips of `prepare_dataset`, or a part of them.
     """
+    return prepared.select(np.argsort(count_frames(prepared), kind="stable"))
+
+
+def count_frames(prepared: Dataset) -> np.ndarray:
+    """Counts the frames of each clip: int64 `(clips,)`.
+
+    Args:
+        prepared: Clips of `prepare_dataset`, or a part of them.
+    """
     positions = prepared.with_format("arrow", columns=["positions"])[:]["positions"]
-    return prepared.select(np.argsort(pc.list_value_length(positions).to_numpy(), kind="stable"))
+    return pc.list_value_length(positions).to_numpy().astype(np.int64)
 
 
-__all__ = ["prepare_dataset", "prepare_stream", "sort_by_length", "to_clip"]
+__all__ = ["count_frames", "prepare_dataset", "prepare_stream", "sort_by_length", "to_clip"]

@@ -4,10 +4,39 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from datasets import Dataset
 from torch.utils.data import Sampler
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from slr_hf.data.preparation import count_frames
 from slr_hf.data.splits import read_column
+
+
+class LengthSampler(LengthGroupedSampler):
+    """Draws all clips for an epoch in random order, those of similar length together, which need little padding.
+
+    The order follows from the seed and the epoch alone, so that all processes of a training agree, whatever random
+    numbers each has used up, and a resumed training goes on with the same order.
+
+    Args:
+        dataset: Clips of `prepare_dataset`.
+        batch_size: Clips of an optimizer step.
+        seed: Seed of the order.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0) -> None:
+        super().__init__(batch_size, lengths=count_frames(dataset).tolist(), generator=torch.Generator())
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch whose order is drawn next; data loaders call it."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator.manual_seed(int(np.random.default_rng((self.seed, self.epoch)).integers(2**63)))
+        return super().__iter__()
 
 
 class SignerSampler(Sampler[int]):
@@ -58,4 +87,4 @@ class SignerSampler(Sampler[int]):
         return [int(shuffled[signer][turn % len(shuffled[signer])]) for signer, turn in turns[: self.clips_per_gloss]]
 
 
-__all__ = ["SignerSampler"]
+__all__ = ["LengthSampler", "SignerSampler"]

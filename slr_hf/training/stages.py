@@ -1,5 +1,6 @@
 """The three stages of a training: it, ft1, ft2, each from the best checkpoint of the one before."""
 
+import gc
 import json
 import logging
 import shutil
@@ -20,7 +21,7 @@ from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes.recipe import STAGES, Recipe
-from slr_hf.training.trainer import METRICS, SignTrainer, training_arguments
+from slr_hf.training.trainer import METRICS, TRAIN, VALIDATION, SignTrainer, training_arguments
 from slr_hf.whole_files import whole_folder, write_json, writing
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def run_stage(
     folder = Path(folder).resolve()
     if start is not None:
         _check_start(start, splits)
-    arguments = training_arguments(recipe, folder, validate="validation" in splits, device=device, report_to=report_to)
+    arguments = training_arguments(recipe, folder, validate=VALIDATION in splits, device=device, report_to=report_to)
     with arguments.main_process_first():
         _claim(folder / "recipe.json", recipe.to_dict())
         origin = {} if from_model is None else {"from_model": str(from_model)}
@@ -134,9 +135,8 @@ def run_stage(
         processor,
         arguments,
         train_dataset=splits["train"],
-        eval_dataset=splits.get("validation"),
+        eval_dataset=splits.get(VALIDATION),
         teacher=SLRForSignClassification.from_pretrained(start) if needs_teacher and start is not None else None,
-        watched={name: split for name, split in splits.items() if name != "validation"},
     )
     checkpoints = _checkpoints(folder)
     if checkpoints:
@@ -144,6 +144,7 @@ def run_stage(
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
 
     metrics: dict[str, Any] = {"epochs": trainer.state.epoch, "best_step": trainer.state.best_global_step}
+    arguments.dataloader_num_workers, arguments.dataloader_persistent_workers = 0, False  # once through each split
     for name, dataset in splits.items():
         # Not `evaluate`, which early stopping listens to.
         measured = trainer.predict(sort_by_length(dataset), metric_key_prefix=name).metrics or {}
@@ -160,6 +161,8 @@ def run_stage(
         _save_best(best, model, processor, records)
         _remove_checkpoints(folder)
     trainer.accelerator.wait_for_everyone()
+    del trainer
+    gc.collect()  # the processes of its loaders end with it
     return metrics
 
 
@@ -264,7 +267,7 @@ def training_records(splits: Mapping[str, Dataset], start: str | Path | None = N
         if record == TRAINING_SESSIONS and start is not None and not seen:
             logger.warning("%s does not say which sessions it was trained on (%s).", start, TRAINING_SESSIONS)
             continue
-        for name in ("train", "validation"):
+        for name in (TRAIN, VALIDATION):
             if name in splits:
                 values = read_column(splits[name], column).astype(np.str_).tolist()
                 seen[name] = list(dict.fromkeys([*seen.get(name, []), *values]))

@@ -3,7 +3,6 @@
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +22,10 @@ from transformers import (
     PreTrainedModel,
     Trainer,
     TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
+    set_seed,
 )
 from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalLoopOutput, HubStrategy, SaveStrategy
@@ -31,7 +33,7 @@ from transformers.utils import PushInProgress, is_torch_bf16_gpu_available
 
 from slr_hf.data.collation import KeypointCollator
 from slr_hf.data.preparation import sort_by_length
-from slr_hf.data.sampling import SignerSampler
+from slr_hf.data.sampling import LengthSampler, SignerSampler
 from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
@@ -46,13 +48,17 @@ from slr_hf.whole_files import writing
 #: What is measured on each split; `loss` is cross entropy.
 METRICS = ("loss", "accuracy", "top5_accuracy", "mean_class_accuracy")
 
+#: What the clips measured after every epoch are called in the log, after "eval_": those that choose the best
+#: checkpoint, and training clips without augmentation.
+VALIDATION, TRAIN = "validation", "train"
+
 #: Files of a checkpoint that only resuming needs, as patterns.
 _RESUMING = ("*.pt", "*.pth", "*.bin", "trainer_state.json", TRAINED_WEIGHTS)
 
 #: Clips of a batch without gradients, which takes little memory.
 _EVALUATION_BATCH = 256
 
-#: Clips of each split, at most, that learning curves are measured on after every epoch.
+#: Training clips, at most, that learning curves are measured on after every epoch.
 _CURVE_CLIPS = 500
 
 #: Processes that collate batches for a GPU.
@@ -75,6 +81,7 @@ def training_arguments(
     return TrainingArguments(
         output_dir=str(output),
         seed=recipe.seed,
+        data_seed=recipe.seed,  # all processes draw the same order, whatever their own seeds
         use_cpu=device == "cpu",
         bf16=(on_gpu and is_torch_bf16_gpu_available()) if recipe.bf16 == "auto" else recipe.bf16,
         dataloader_pin_memory=on_gpu,
@@ -92,10 +99,10 @@ def training_arguments(
         # Once an epoch: on small data, more would take longer than the training.
         logging_strategy="epoch",
         save_strategy="epoch",
-        eval_strategy="epoch" if validate else "no",
+        eval_strategy="epoch",
         save_total_limit=1,  # besides the best
         load_best_model_at_end=validate,
-        metric_for_best_model="recipe_loss" if validate else None,
+        metric_for_best_model=f"{VALIDATION}_recipe_loss" if validate else None,
         greater_is_better=False if validate else None,
         restore_callback_states_from_checkpoint=True,  # the patience of early stopping
         remove_unused_columns=False,  # the collator needs columns that the model does not
@@ -114,6 +121,10 @@ class SignTrainer(Trainer):
     evaluation a batch is only finished, and the loss is cross entropy. Losses are sums over clips divided by the clips
     of the whole optimizer step, so that accumulated batches give the gradient of one large batch.
 
+    After every epoch the validation clips are measured, and at most 500 training clips without augmentation, for the
+    learning curves. With several processes all draw one order of the clips from the seed, each trains on its share of
+    it, and each has random numbers of its own, from the seed and its rank, for augmentations and dropout.
+
     Args:
         model: The classifier.
         recipe: The recipe of the stage.
@@ -122,10 +133,10 @@ class SignTrainer(Trainer):
         train_dataset: Clips of `prepare_dataset`.
         eval_dataset: Validation clips of `prepare_dataset`; without them there is no early stopping.
         teacher: The model whose answers `distillation_weight` pulls towards.
-        watched: Other splits to measure after every epoch for the learning curves. They have no say in training.
 
     Raises:
-        ValueError: If the recipe needs a teacher or validation clips that are not given.
+        ValueError: If the recipe needs a teacher or validation clips that are not given, if the weights of
+            `average_decay` would be spread over devices, or if one process would train on several GPUs.
     """
 
     def __init__(
@@ -137,25 +148,35 @@ class SignTrainer(Trainer):
         train_dataset: Dataset | None = None,
         eval_dataset: Dataset | None = None,
         teacher: SLRForSignClassification | None = None,
-        watched: Mapping[str, Dataset] | None = None,
     ) -> None:
+        if args.n_gpu > 1:
+            raise ValueError(
+                f"One process would train on {args.n_gpu} GPUs. Start one for each, with `accelerate launch` or "
+                "`torchrun --nproc-per-node`, or choose one GPU with CUDA_VISIBLE_DEVICES."
+            )
         if isinstance(recipe.schedule, Plateau) and eval_dataset is None:
             raise ValueError("The schedule `plateau` follows the validation loss, but there are no validation clips.")
         if recipe.losses.distillation_weight and teacher is None:
             raise ValueError("`losses.distillation_weight` needs a teacher: set it in a stage after the first one.")
+        measured = {VALIDATION: eval_dataset, TRAIN: None if train_dataset is None else _curve_clips(train_dataset)}
         super().__init__(
             model=model,
             args=args,
             data_collator=KeypointCollator(processor),
             train_dataset=None if train_dataset is None else _repeated(train_dataset, recipe.repeats),
             # No figure depends on the order.
-            eval_dataset=None if eval_dataset is None else sort_by_length(eval_dataset),
+            eval_dataset={name: sort_by_length(clips) for name, clips in measured.items() if clips is not None},
             processing_class=processor,
             compute_loss_func=self.reduce_losses,
             compute_metrics=self.compute_metrics_by_recipe,
             preprocess_logits_for_metrics=_keep_logits,
-            callbacks=[EarlyStoppingCallback(recipe.patience)] if eval_dataset is not None else None,
+            callbacks=[_EarlyStopping(recipe.patience)] if eval_dataset is not None else None,
         )
+        if recipe.average_decay and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            raise ValueError(
+                "`average_decay` averages whole weights, but FSDP and DeepSpeed spread them over devices. "
+                "Set average_decay=0, or train with plain data parallelism."
+            )
         self.recipe = recipe
         self.processor = processor
         self.num_labels: int = len(model.config.id2label or {})
@@ -165,8 +186,6 @@ class SignTrainer(Trainer):
         self.average = WeightAverage(model, recipe.average_decay) if recipe.average_decay else None
         if self.average is not None:
             self.add_callback(_AverageWeights(self.average))
-        if watched:
-            self.add_callback(_WatchSplits(self, watched))
 
     def compute_loss(
         self,
@@ -224,10 +243,13 @@ class SignTrainer(Trainer):
         return {**compute_metrics(prediction), "recipe_loss": recipe_loss}
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
-        if not self.recipe.clips_per_gloss:
-            return super()._get_train_sampler(train_dataset)
-        dataset = self.train_dataset if train_dataset is None else train_dataset
-        return SignerSampler(cast(Dataset, dataset), self.recipe.clips_per_gloss, self.args.seed)
+        dataset = cast(Dataset, self.train_dataset if train_dataset is None else train_dataset)
+        if self.recipe.clips_per_gloss:
+            return SignerSampler(dataset, self.recipe.clips_per_gloss, self.args.seed)
+        if self.args.train_sampling_strategy == "group_by_length":
+            step = self.args.train_batch_size * self.args.gradient_accumulation_steps
+            return LengthSampler(dataset, step, self.args.seed)
+        return super()._get_train_sampler(train_dataset)
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Names the parameters with weight decay: matrices, but no norms, biases, gains or learned vectors."""
@@ -278,6 +300,9 @@ class SignTrainer(Trainer):
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Trains; in the end the model has the best checkpoint's weights, or the last average without validation."""
+        # The model was made of the same numbers in all processes. What they draw from here on, each draws for itself;
+        # the Trainer keeps the state of each in its checkpoints.
+        set_seed(self.args.seed + self.args.process_index)
         result = super().train(*args, **kwargs)
         if self.average is not None:
             if not self.args.load_best_model_at_end:
@@ -287,7 +312,9 @@ class SignTrainer(Trainer):
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Evaluates, with the average of the weights where there is one."""
-        with nullcontext() if self.average is None else self.average.applied():
+        average = nullcontext() if self.average is None else self.average.applied()
+        # A data loader draws a number, which must not change how training goes on.
+        with average, torch.random.fork_rng(devices=[]):
             return super().evaluation_loop(*args, **kwargs)
 
     def save_model(self, *args: Any, **kwargs: Any) -> None:
@@ -368,23 +395,16 @@ class SignTrainer(Trainer):
         """Reads the learning curve out of the log.
 
         Returns:
-            For each epoch its number, `epoch`, and the `METRICS` of `validation` and of the watched splits. They are
-            measured without augmentation, the watched splits on at most 500 clips each.
+            For each epoch its number, `epoch`, and the `METRICS` of the validation clips and of training clips,
+            measured without augmentation.
         """
         epochs: dict[float, dict[str, Any]] = defaultdict(dict)
         for entry in self.state.log_history:
-            if "train_runtime" in entry:
-                continue  # the Trainer's summary: its `train_loss` is the recipe's loss on augmented clips
-            for key, value in entry.items():
-                split, _, metric = key.partition("_")
-                if metric in METRICS:
-                    epochs[entry["epoch"]].setdefault("validation" if split == "eval" else split, {})[metric] = value
-        # In one order: what a checkpoint has kept comes back sorted by name.
-        return [
-            {"epoch": epoch}
-            | {split: {name: values[name] for name in METRICS if name in values} for split, values in splits.items()}
-            for epoch, splits in sorted(epochs.items())
-        ]
+            for split in (VALIDATION, TRAIN):
+                names = {metric: f"eval_{split}_{metric}" for metric in METRICS}
+                if names["loss"] in entry:
+                    epochs[entry["epoch"]][split] = {metric: entry[name] for metric, name in names.items()}
+        return [{"epoch": epoch, **splits} for epoch, splits in sorted(epochs.items())]
 
 
 class _AverageWeights(TrainerCallback):
@@ -397,25 +417,19 @@ class _AverageWeights(TrainerCallback):
         self.average.update()
 
 
-class _WatchSplits(TrainerCallback):
-    """Measures splits after every epoch and logs the figures."""
+class _EarlyStopping(EarlyStoppingCallback):
+    """Stops early by the validation clips; the training clips, which are measured too, have no say."""
 
-    def __init__(self, trainer: SignTrainer, splits: Mapping[str, Dataset]) -> None:
-        self.trainer = trainer
-        # Evenly spread, so that all sessions and glosses are among them.
-        self.splits = {
-            name: sort_by_length(
-                split.select(np.linspace(0, len(split) - 1, min(len(split), _CURVE_CLIPS)).round().astype(int))
-            )
-            for name, split in splits.items()
-        }
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Looks at the validation clips' figures."""
+        if f"eval_{args.metric_for_best_model}" in kwargs["metrics"]:
+            super().on_evaluate(args, state, control, **kwargs)
 
-    def on_epoch_end(self, *args: Any, **kwargs: Any) -> None:
-        for name, split in self.splits.items():
-            # A data loader draws a number, which must not depend on what is watched.
-            with torch.random.fork_rng(devices=[]):
-                measured = self.trainer.predict(split, metric_key_prefix=name).metrics or {}
-            self.trainer.log({key: measured[key] for key in (f"{name}_{metric}" for metric in METRICS)})
+
+def _curve_clips(dataset: Dataset) -> Dataset:
+    """Some of the clips, evenly spread, so that all sessions and glosses are among them."""
+    rows = np.linspace(0, len(dataset) - 1, min(len(dataset), _CURVE_CLIPS))
+    return dataset.select(rows.round().astype(int))
 
 
 def _repeated(dataset: Dataset, times: int) -> Dataset:
@@ -441,4 +455,4 @@ def _keep_logits(outputs: tuple[torch.Tensor, ...] | torch.Tensor, labels: torch
     return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
-__all__ = ["METRICS", "SignTrainer", "compute_metrics", "training_arguments"]
+__all__ = ["METRICS", "TRAIN", "VALIDATION", "SignTrainer", "compute_metrics", "training_arguments"]

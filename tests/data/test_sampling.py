@@ -1,9 +1,10 @@
 from collections import Counter
 
 import pytest
+import torch
 from datasets import ClassLabel, Dataset, Features, Value
 
-from slr_hf.data.sampling import SignerSampler
+from slr_hf.data.sampling import LengthSampler, SignerSampler
 
 GLOSSES = ["bye", "hello"]
 
@@ -60,3 +61,23 @@ def test_seed_and_epoch_alone_decide() -> None:
 def test_no_clips_at_all_are_refused() -> None:
     with pytest.raises(ValueError, match="`clips_per_gloss` must be at least 1, but is 0"):
         SignerSampler(make_dataset(("hello", "a", 1)), 0)
+
+
+def test_clips_of_similar_length_come_together_and_all_of_them() -> None:
+    lengths = [*range(1, 401)]
+    dataset = Dataset.from_dict({"positions": [[0.0] * length for length in lengths]})
+    drawn = list(LengthSampler(dataset, batch_size=4))
+    assert sorted(drawn) == list(range(400))
+    batches = [[lengths[row] for row in drawn[start : start + 4]] for start in range(0, 400, 4)]
+    spread = sum(max(batch) - min(batch) for batch in batches) / len(batches)
+    assert spread < 40  # about 240 in random order
+
+
+def test_the_order_of_lengths_follows_from_seed_and_epoch_alone() -> None:
+    dataset = Dataset.from_dict({"positions": [[0.0] * length for length in range(1, 101)]})
+    sampler, same, other = (LengthSampler(dataset, 4, seed) for seed in (1, 1, 2))
+    first = list(sampler)
+    torch.rand(7)  # what others draw does not matter
+    assert list(sampler) == first == list(same) != list(other)
+    sampler.set_epoch(1)
+    assert list(sampler) != first

@@ -61,11 +61,11 @@ def measured(epoch: float, **accuracies: float) -> dict[str, Any]:
 
 STAGES = {
     "it": [
-        measured(1.0, train=0.5, validation=0.45, test=0.4),
-        measured(2.0, train=0.8, validation=0.75, test=0.7),
+        measured(1.0, train=0.5, validation=0.45),
+        measured(2.0, train=0.8, validation=0.75),
     ],
-    "ft1": [measured(1.0, train=0.9, validation=0.8, test=0.7)],
-    "ft2": [measured(1.0, train=0.95, validation=0.85, test=0.75)],
+    "ft1": [measured(1.0, train=0.9, validation=0.8)],
+    "ft2": [measured(1.0, train=0.95, validation=0.85)],
 }
 
 
@@ -87,13 +87,13 @@ def test_the_stages_follow_each_other_in_their_order(tmp_path: Path) -> None:
     read = curves(tmp_path, dict(reversed(STAGES.items())))
     assert read is not None
     assert read.starts == {"it": 0, "ft1": 2, "ft2": 3}
-    time, accuracy = read.series("test", "accuracy")
+    time, accuracy = read.series("validation", "accuracy")
     np.testing.assert_equal(time, [1, 2, 2, 3, 3, 4, 4])
-    np.testing.assert_equal(accuracy, [0.4, 0.7, np.nan, 0.7, np.nan, 0.75, np.nan])
-    assert [read.gap(stage) for stage in STAGES] == pytest.approx([0.1, 0.2, 0.2])
+    np.testing.assert_equal(accuracy, [0.45, 0.75, np.nan, 0.8, np.nan, 0.85, np.nan])
+    assert [read.gap(stage) for stage in STAGES] == pytest.approx([0.05, 0.1, 0.1])
 
 
-def test_without_test_clips_training_is_compared_with_validation(tmp_path: Path) -> None:
+def test_training_is_compared_with_validation_where_it_was_measured(tmp_path: Path) -> None:
     read = curves(tmp_path, {"it": [measured(1.0, train=0.9, validation=0.5)]})
     assert read is not None
     assert (read.splits, read.compared, read.gap("it")) == (["train", "validation"], "validation", pytest.approx(0.4))
@@ -128,10 +128,10 @@ def test_the_plot_of_learning_curves_names_stages_splits_and_the_gap(tmp_path: P
     assert read is not None
     figure = plot_learning_curves(read)
     shown = texts(figure)
-    assert {"it", "ft1", "ft2", "train clips", "validation clips", "test clips", "gap train − test"} <= set(shown)
-    assert "Gap train − test at the end of: it +0.100, ft1 +0.200, ft2 +0.200" in shown
+    assert {"it", "ft1", "ft2", "train clips", "validation clips", "gap train − validation"} <= set(shown)
+    assert "Gap train − validation at the end of: it +0.050, ft1 +0.100, ft2 +0.100" in shown
     upper, lower = figure.axes
-    assert len(upper.get_lines()) == len(lower.get_lines()) == 3 + 2  # splits and borders
+    assert len(upper.get_lines()) == len(lower.get_lines()) == 2 + 2  # splits and borders
     assert len(upper.collections) == 1
 
 
@@ -139,13 +139,13 @@ def test_the_plot_of_learning_curves_names_stages_splits_and_the_gap(tmp_path: P
     "stages",
     [
         {"ft2": [measured(1.0, train=0.9)]},
-        {"it": [measured(0.0, train=0.9, test=0.9)]},
-        {"it": [measured(1.0, train=0.9, test=0.9), measured(2.0, train=0.9)]},
+        {"it": [measured(0.0, train=0.9)]},
+        {"it": [measured(1.0, train=0.9), measured(2.0, train=0.9)]},
         {"it": [measured(1.0, train=float("nan"))]},
         {"it": [measured(1.0, train=1.5)]},
-        {"it": [measured(epoch, train=0.9) for epoch in range(1, 300)], "ft1": [measured(1, train=0.9, test=0.2)]},
+        {"it": [measured(epoch, train=0.9) for epoch in range(1, 300)], "ft1": [measured(1, train=0.9)]},
     ],
-    ids=["one stage", "before the first epoch", "test measured once", "diverged", "no loss", "a long stage"],
+    ids=["one stage", "before the first epoch", "measured twice", "diverged", "no loss", "a long stage"],
 )
 def test_learning_curves_with_gaps_are_drawn(tmp_path: Path, stages: dict[str, Any]) -> None:
     read = curves(tmp_path, stages)
@@ -315,8 +315,8 @@ def test_the_page_tells_the_gap_of_each_stage(tmp_path: Path) -> None:
     metrics = answers([0, 1], [0, 1], ["yes", "no"]).summary()
     plots = dict.fromkeys({*PLOTS, "learning_curves"}, "x.png")
     page = render_report(metrics, "best", plots, curves(tmp_path, STAGES))
-    assert "| stage | epochs | train | validation | test | gap train − test |" in page
-    assert "| it | 2 | 0.8000 | 0.7500 | 0.7000 | +0.1000 |" in page
+    assert "| stage | epochs | train | validation | gap train − validation |" in page
+    assert "| it | 2 | 0.8000 | 0.7500 | +0.0500 |" in page
     page = render_report(metrics, "best", plots, curves(tmp_path, {"it": [measured(3.0, train=0.5)]}))
     assert "| it | 3 | 0.5000 | - |" in page
 

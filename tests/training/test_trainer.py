@@ -1,3 +1,4 @@
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from datasets import Dataset
 from torch.nn import functional as F
 from transformers import EvalPrediction, TrainerCallback, TrainerState
+from transformers.trainer_utils import IntervalStrategy
 
 from slr_hf.data import KeypointCollator, sort_by_length
 from slr_hf.model.modeling_slr import SLRForSignClassification
@@ -114,7 +116,8 @@ def test_training_clips_are_augmented_and_evaluated_clips_are_not(
     trainer.train()
     ordered = list(sort_by_length(clips))
     plain = trainer.processor.finish(KeypointCollator(trainer.processor)(ordered))["keypoints"]
-    trained, evaluated = seen
+    trained, evaluated, again = seen  # of the validation clips and, for the learning curve, of training clips
+    assert torch.equal(evaluated, again)
     torch.testing.assert_close(evaluated, plain)
     assert trained.shape[0] == len(clips)
     assert trained.shape != plain.shape or not torch.allclose(trained, plain, atol=0.1)
@@ -129,7 +132,7 @@ def test_evaluation_measures_plain_cross_entropy_and_accuracy(
     labels = batch.pop("labels")
     with torch.no_grad():
         logits = trainer.model.eval()(**batch).logits
-    metrics = trainer.evaluate()
+    metrics = trainer.evaluate(clips)
     assert metrics["eval_accuracy"] == pytest.approx((logits.argmax(-1) == labels).float().mean().item())
     assert metrics["eval_loss"] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5)
 
@@ -200,9 +203,9 @@ def test_the_best_checkpoint_is_loaded_at_the_end(
     trainer = make_trainer(replace(recipe, epochs=3), validation=clips)
     trainer.add_callback(WeightBreaker())
     trainer.train()
-    losses = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    losses = [epoch["validation"]["loss"] for epoch in trainer.learning_curve()]
     assert losses[-1] > min(losses)
-    assert trainer.evaluate()["eval_loss"] == pytest.approx(min(losses), rel=1e-5)
+    assert trainer.evaluate()["eval_validation_loss"] == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_a_checkpoint_is_a_hub_folder(
@@ -278,8 +281,8 @@ def test_the_average_of_the_weights_is_evaluated_saved_and_kept(
     assert (folder / "trained_weights.safetensors").is_file()
     assert not any(torch.equal(_first(saved), step) for step in trained)
     # Without a change in training or evaluation, what is evaluated in the end is what was saved.
-    measured = trainer.evaluate()["eval_loss"]
-    logged = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    measured = trainer.evaluate()["eval_validation_loss"]
+    logged = [epoch["validation"]["loss"] for epoch in trainer.learning_curve()]
     assert min(abs(measured - loss) for loss in logged) < 1e-5
 
 
@@ -346,21 +349,75 @@ def test_with_consistency_the_model_sees_every_clip_twice(
     assert lost.tolist() == [1] * len(first)
 
 
-def test_learning_curves_hold_every_epoch_of_every_split_and_change_nothing(
-    clips: Dataset, make_model: MakeModel, recipe: Recipe, tmp_path: Path
+def test_learning_curves_hold_every_epoch_of_training_and_validation_clips(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
 ) -> None:
-    weights = []
-    for watched in ({}, {"train": clips, "test": clips.select(range(10))}):
-        folder = tmp_path / str(len(watched))
-        arguments = training_arguments(recipe, folder, device="cpu")
-        trainer = SignTrainer(make_model(), recipe, KeypointProcessor(), arguments, clips, clips, watched=watched)
-        trainer.train()
-        weights.append(trainer.model.state_dict())
+    trainer = make_trainer(recipe, validation=clips)
+    trainer.train()
     curve = trainer.learning_curve()
     assert [epoch["epoch"] for epoch in curve] == [1.0, 2.0]
-    assert curve[0].keys() == {"epoch", "train", "validation", "test"}
-    assert all(set(METRICS) == epoch[split].keys() for epoch in curve for split in ("train", "validation", "test"))
+    assert curve[0].keys() == {"epoch", "train", "validation"}
+    assert all(set(METRICS) == epoch[split].keys() for epoch in curve for split in ("train", "validation"))
     # The same clips, measured in the same way.
     assert curve[0]["train"]["loss"] == pytest.approx(curve[0]["validation"]["loss"], rel=1e-5)
+
+
+def test_what_is_measured_does_not_change_the_training(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    weights = []
+    for measure in ("epoch", "no"):
+        trainer = make_trainer(recipe, hidden_dropout=0.1)
+        trainer.args.eval_strategy = IntervalStrategy(measure)
+        trainer.train()
+        weights.append(trainer.model.state_dict())
     for name, value in weights[0].items():
         assert torch.equal(value, weights[1][name]), name
+
+
+def test_loss_rate_and_gradient_norm_are_logged_every_epoch(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    trainer = make_trainer(recipe, validation=clips)
+    trainer.train()
+    logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+    assert [entry["epoch"] for entry in logged] == [1.0, 2.0]
+    for entry in logged:
+        assert np.isfinite([entry["loss"], entry["learning_rate"], entry["grad_norm"]]).all()
+
+
+def test_training_clips_have_no_say_in_stopping_early(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = make_trainer(replace(recipe, epochs=3, patience=1, learning_rate=NO_LEARNING), validation=clips)
+    trainer.train()
+    # Nothing is learned, so the second epoch is no better than the first, and the third is not begun.
+    assert trainer.state.epoch == 2.0
+    assert "early stopping" not in caplog.text
+
+
+def test_epochs_leave_no_more_loading_processes_than_there_are_loaders(
+    make_trainer: Callable[..., SignTrainer], recipe: Recipe, clips: Dataset
+) -> None:
+    trainer = make_trainer(replace(recipe, epochs=3), validation=clips)
+    trainer.args.dataloader_num_workers, trainer.args.dataloader_persistent_workers = 1, True
+    alive: list[int] = []
+
+    class Count(TrainerCallback):
+        def on_epoch_end(self, *_: Any, **__: Any) -> None:
+            alive.append(len(multiprocessing.active_children()))
+
+    trainer.add_callback(Count())
+    trainer.train()
+    before, *_, last = alive
+    # One process for each split that is measured joins the one that loads training clips.
+    assert last - before == 2
+
+
+def test_several_gpus_need_a_process_each(
+    recipe: Recipe, clips: Dataset, make_model: MakeModel, tmp_path: Path
+) -> None:
+    arguments = training_arguments(recipe, tmp_path, device="cpu")
+    arguments._n_gpu = 2  # what a machine with two GPUs and no launcher gives
+    with pytest.raises(ValueError, match=r"on 2 GPUs.*accelerate launch"):
+        SignTrainer(make_model(), recipe, KeypointProcessor(), arguments, clips)

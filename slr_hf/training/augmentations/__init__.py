@@ -1,8 +1,8 @@
 """Augmentations of keypoints: batched tensor operations between `KeypointProcessor.pad` and `finish`.
 
 Each is a small frozen dataclass with a probability and strengths, called with a batch and the layout of its parts. It
-returns a new batch, keeps padding padding and missing parts missing, and draws from torch's default generator, whose
-state the trainer's checkpoints keep.
+returns a new batch, keeps padding padding and missing parts missing, and draws from torch's default generator. In
+each process of a training it starts from the seed and the rank, and the trainer's checkpoints keep its state.
 """
 
 from collections.abc import Callable

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from slr_hf.training.recipes import STAGES
+from slr_hf.training.trainer import TRAIN, VALIDATION
 
 #: In the folder of a model, what its training measured.
 LEARNING_CURVES = "learning_curves.json"
@@ -17,7 +18,7 @@ LEARNING_CURVES = "learning_curves.json"
 FIGURES = ("accuracy", "loss")
 
 #: The splits that are measured; only the first one must be.
-SPLITS = ("train", "validation", "test")
+SPLITS = (TRAIN, VALIDATION)
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class LearningCurves:
 
     @property
     def compared(self) -> str | None:
-        """The split that training clips are compared with: `test`, else `validation`, else `None`."""
-        return next((split for split in ("test", "validation") if split in self.splits), None)
+        """The split that training clips are compared with: `validation`, or `None` where it was not measured."""
+        return VALIDATION if VALIDATION in self.splits else None
 
     def series(self, split: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
         """One figure of one split over the time of all stages.
@@ -95,7 +96,7 @@ class LearningCurves:
         figures = self.stages[stage][-1].figures
         if self.compared not in figures:
             return None
-        return figures["train"]["accuracy"] - figures[self.compared]["accuracy"]
+        return figures[TRAIN]["accuracy"] - figures[self.compared]["accuracy"]
 
 
 def read_learning_curves(folder: str | Path) -> LearningCurves | None:
@@ -103,7 +104,7 @@ def read_learning_curves(folder: str | Path) -> LearningCurves | None:
 
     Args:
         folder: Folder of the model, with the file `learning_curves.json`: for each stage a list of
-            `{"epoch": 1.0, "train": {"loss": ..., "accuracy": ..., ...}, "validation": {...}, "test": {...}}`.
+            `{"epoch": 1.0, "train": {"loss": ..., "accuracy": ..., ...}, "validation": {...}}`.
 
     Returns:
         The curves; `None` where the folder has none, or they are empty.
@@ -134,7 +135,7 @@ def _measurements(records: Sequence[dict[str, Any]], stage: str) -> list[Measure
         figures = {
             split: {metric: float(record[split][metric]) for metric in FIGURES}
             for split in SPLITS
-            if split in record or split == "train"
+            if split in record or split == TRAIN
         }
         measurements.append(Measurement(float(record["epoch"]), figures))
     epochs = [measurement.epoch for measurement in measurements]

@@ -29,7 +29,7 @@ _MOST_GLOSSES, _MOST_OTHER_ANSWERS, _MOST_SESSIONS = 30, 10, 40
 #: Characters of a name in a plot.
 _NAME_LENGTH = 22
 
-_COLOURS = {"train": "#1f77b4", "validation": "#8c8c8c", "test": "#d62728"}
+_COLOURS = {"train": "#1f77b4", "validation": "#d62728"}
 #: Behind the numbers of bars, so that no line crosses them.
 _PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 
