@@ -1,4 +1,4 @@
-"""Measures how fast the package is, and prints the figures as JSON.
+r"""Measures how fast the package is, and prints the figures as JSON.
 
 Times are medians of repeated runs. Machines differ and are noisy: a time of the model comes with its ratio to plain
 matrix products of as many floating point operations, measured in turn with it.
@@ -8,6 +8,11 @@ matrix products of as many floating point operations, measured in turn with it.
     python scripts/benchmark.py video --video clip.mp4
     python scripts/benchmark.py live --signs ksl13.npz --session 2 --idle asl33.npz
     python scripts/benchmark.py slovo --annotations slovo/annotations.csv --material ksl13.npz --output outputs/slovo
+    python scripts/benchmark.py gpu --size tiny small base --annotations slovo/annotations.csv --material ksl13.npz \
+        --output outputs/gpu
+
+`gpu` is everything that wants an accelerator: training and inference of each size, compiled and not, and three epochs
+of the recipe slovo_1000 with the last size.
 """
 
 import argparse
@@ -23,6 +28,9 @@ from typing import Any
 from slr_hf.commands import make_parser, run_command
 from slr_hf.model.configuration_slr import SIZES
 
+#: Clips of a batch that keep an accelerator busy.
+_GPU_BATCH = 512
+
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
@@ -35,16 +43,16 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         type=int,
         nargs="+",
         default=[1],
-        help="clips in a batch (default: 1; of the others but forward, the first one, at least 32)",
+        help="clips in a batch (default: 1; of the others but forward, the first one, at least 32; gpu: 512)",
     )
     parser.add_argument("--compile", action="store_true", help="forward: compile the model first")
     parser.add_argument("--clips", type=int, default=512, help="batches, live: clips (default: 512)")
     parser.add_argument("--num-labels", type=int, default=1001, help="glosses (default: 1001)")
     parser.add_argument("--runs", type=int, default=20, help="measured runs (default: 20)")
-    parser.add_argument("--steps", type=int, default=20, help="training: measured steps (default: 20)")
+    parser.add_argument("--steps", type=int, default=20, help="training, gpu: measured steps (default: 20)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
     parser.add_argument(
-        "--device", choices=["auto", "cpu"], default="auto", help="training: the device (default: auto)"
+        "--device", choices=["auto", "cpu"], default="auto", help="training, slovo, gpu: the device (default: auto)"
     )
     parser.add_argument(
         "--model", default="space/model", help="start, video, memory, live: the model (default: space/model)"
@@ -65,14 +73,15 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, help="live: take every n-th frame alone (default: 1)")
     parser.add_argument("--repeats", type=int, default=1, help="live: how often the stream is repeated (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="live: seed of the stream (default: 0)")
-    parser.add_argument("--annotations", type=Path, help="slovo: the annotations.csv of SLOVO")
-    parser.add_argument("--material", type=Path, help="slovo: landmark arrays (.npz) to take movements from")
-    parser.add_argument("--output", type=Path, help="slovo: folder of the set, its cache and the training")
+    parser.add_argument("--annotations", type=Path, help="slovo, gpu: the annotations.csv of SLOVO")
+    parser.add_argument("--material", type=Path, help="slovo, gpu: landmark arrays (.npz) to take movements from")
+    parser.add_argument("--output", type=Path, help="slovo, gpu: folder of the set, its cache and the training")
     parsed = parser.parse_args(arguments)
     for name, needs in (
         ("video", ["video"]),
         ("live", ["signs", "idle"]),
         ("slovo", ["annotations", "material", "output"]),
+        ("gpu", ["annotations", "material", "output"]),
     ):
         missing = [f"--{option}" for option in needs if getattr(parsed, option) is None]
         if name in parsed.what and missing:
@@ -163,6 +172,35 @@ def _slovo(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     )
 
 
+def _gpu(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    """All that an accelerator is measured by. With `--device cpu` it shows on small numbers that the command works."""
+    import torch
+
+    from slr_hf.benchmarks.forward import benchmark_batches
+    from slr_hf.benchmarks.synthetic_slovo import benchmark_slovo
+    from slr_hf.benchmarks.training import benchmark_training
+
+    device = torch.accelerator.current_accelerator() if options.device == "auto" else torch.device(options.device)
+    if device is None:
+        raise ValueError("There is no accelerator. Run this where there is one, or pass --device cpu to try it.")
+    batch_size = options.batch_size[0] if options.batch_size[0] > 1 else _GPU_BATCH
+    for size in options.size:
+        for compiler in (None, "inductor"):
+            yield benchmark_training(
+                size, batch_size, options.steps, options.num_labels, options.device, compiler=compiler
+            )
+        yield benchmark_batches(size, options.clips, batch_size, options.num_labels, options.runs, device)
+    yield from benchmark_slovo(
+        options.annotations,
+        options.material,
+        options.output,
+        options.size[-1],
+        num_glosses=options.num_labels - 1,  # the last one is no_event
+        device=options.device,
+        epochs=3,
+    )
+
+
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = {
     "forward": _forward,
     "batches": _batches,
@@ -174,6 +212,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]
     "memory": _memory,
     "live": _live,
     "slovo": _slovo,
+    "gpu": _gpu,
 }
 
 

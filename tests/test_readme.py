@@ -58,6 +58,7 @@ ONLY_PARSED = {
     r"scripts/predict\.py .*\.onnx$": "needs that export; tests/scripts/test_export.py asks one",
     r"scripts/benchmark\.py live ": "minutes of stream; tests/live measures seconds",
     r"scripts/benchmark\.py slovo ": "an epoch over 15,300 clips; tests/benchmarks makes and loads a small set",
+    r"scripts/benchmark\.py gpu ": "wants a GPU; tests/benchmarks measures the same on a CPU with small numbers",
     r"scripts/ablate\.py ": "a run for each of forty ideas; tests/scripts/test_ablate.py makes two",
 }
 

@@ -1,12 +1,15 @@
 """A SLOVO of full size with made-up landmarks: the real annotation, and the movements of other clips."""
 
+import json
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 from tqdm import tqdm
@@ -17,12 +20,14 @@ from slr_hf.data.landmark_arrays import flat_lists
 from slr_hf.data.slovo_annotations import ANNOTATIONS, SlovoClip, read_annotation_file
 from slr_hf.model.landmarks_slr import STORED_POINTS, Landmarks
 from slr_hf.training.recipes import get_recipes
-from slr_hf.training.stages import run_stages, stage_processor
+from slr_hf.training.stages import BEST, LEARNING_CURVES, run_stages, stage_processor
 
 _CLIPS_A_SHARD = 1000
 _FPS = 30.0
 #: Standard deviation of what makes two clips of a gloss differ, as a fraction of the frame.
 _NOISE = 0.01
+
+_SECONDS_BETWEEN_COUNTS = 0.5
 
 
 def write_synthetic_slovo(annotations: str | Path, material: str | Path, folder: str | Path, seed: int = 0) -> Path:
@@ -82,8 +87,9 @@ def benchmark_slovo(
     size: str = "tiny",
     num_glosses: int = 1000,
     device: str = "auto",
+    epochs: int = 1,
 ) -> Iterator[dict[str, Any]]:
-    """Loads the whole set, prepares it and trains one epoch of the stage `it`.
+    """Loads the whole set, prepares it and trains the stage `it` of the recipe `slovo_1000`.
 
     Args:
         annotations: See `write_synthetic_slovo`.
@@ -92,9 +98,12 @@ def benchmark_slovo(
         size: Size of the model.
         num_glosses: See `load_slovo`.
         device: "cpu", or "auto" for an accelerator where there is one.
+        epochs: Epochs of the stage.
 
     Yields:
-        A result a step, with its seconds and the most memory the process has held so far, in MB.
+        A result a step, with its seconds and the most memory the process has held so far, in MB. The training's also
+        has its learning curve, the accuracy of each split, and how many processes it had started: the most at a time,
+        and those that were left.
     """
     root = write_synthetic_slovo(annotations, material, Path(folder) / "slovo")
     start = time.perf_counter()
@@ -110,15 +119,42 @@ def benchmark_slovo(
     splits = load_slovo(root, num_glosses=num_glosses, cache_dir=Path(folder) / "cache")
     yield result("load again")
 
-    recipes = get_recipes("slovo_1000", ("it",), [f"size={size}", "epochs=1"])
+    recipes = get_recipes("slovo_1000", ("it",), [f"size={size}", f"epochs={epochs}"])
     processor = stage_processor(recipes, Path(folder) / "training", None)
     for name in splits:
         splits[name] = prepare_dataset(splits[name], processor)
     yield result("prepare")
-    metrics = run_stages(splits, recipes, Path(folder) / "training", processor, device)["it"]
-    clips = len(splits["train"])
-    accuracy = {name: round(metrics[name]["accuracy"], 4) for name in splits}
-    yield result("one epoch and its evaluation", size=size, training_clips=clips, accuracy=accuracy)
+    with _CountProcesses() as processes:
+        metrics = run_stages(splits, recipes, Path(folder) / "training", processor, device)["it"]
+    curves = json.loads((Path(folder) / "training/it" / BEST / LEARNING_CURVES).read_text(encoding="utf-8"))
+    yield result(
+        "training and its evaluation",
+        size=size,
+        training_clips=len(splits["train"]),
+        learning_curve=curves["it"],
+        accuracy={name: round(metrics[name]["accuracy"], 4) for name in splits},
+        processes={"most": processes.most, "left": processes.left},
+    )
+
+
+class _CountProcesses:
+    """Counts the processes that this one has started, while a block runs."""
+
+    def __enter__(self) -> "_CountProcesses":
+        self.most = self.left = len(psutil.Process().children(recursive=True))
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._done.wait(_SECONDS_BETWEEN_COUNTS):
+            self.most = max(self.most, len(psutil.Process().children(recursive=True)))
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self.left = len(psutil.Process().children(recursive=True))
 
 
 __all__ = ["benchmark_slovo", "write_synthetic_slovo"]

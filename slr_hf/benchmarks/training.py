@@ -57,7 +57,13 @@ def made_up_clips(processor: KeypointProcessor, clips: int, num_labels: int) -> 
 
 
 def benchmark_training(
-    size: str, batch_size: int, steps: int, num_labels: int, device: str = "auto", recipe: str = "slovo_1000"
+    size: str,
+    batch_size: int,
+    steps: int,
+    num_labels: int,
+    device: str = "auto",
+    recipe: str = "slovo_1000",
+    compiler: str | None = None,
 ) -> dict[str, Any]:
     """Trains some steps of the stage `it` by a recipe: loader, augmentations, MixUp, losses and optimizer included.
 
@@ -70,6 +76,8 @@ def benchmark_training(
         num_labels: Glosses.
         device: "cpu", or "auto" for an accelerator where there is one.
         recipe: The recipe that everything else is taken from.
+        compiler: Compile the model with this backend of `torch.compile`, such as "inductor"; by default it is not
+            compiled.
     """
     total = steps + _WARM_UP
     stage = replace(get_recipes(recipe, ("it",))["it"], size=size, batch_size=batch_size, epochs=1, average_decay=0.0)
@@ -79,7 +87,17 @@ def benchmark_training(
     model = SLRForSignClassification(SLRConfig.from_size(size, num_labels=num_labels, **stage.config))
     with tempfile.TemporaryDirectory() as folder:
         arguments = training_arguments(stage, folder, validate=False, device=device)
-        arguments = replace(arguments, save_strategy="no", disable_tqdm=True)
+        arguments = replace(
+            arguments,
+            save_strategy="no",
+            eval_strategy="no",
+            disable_tqdm=True,
+            torch_compile=compiler is not None,
+            torch_compile_backend=compiler,
+        )
+        on_gpu = arguments.device.type == "cuda"
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
         trainer, step = _train(SignTrainer, model, stage, processor, arguments, dataset)
         start = time.perf_counter()
         for _ in trainer.get_train_dataloader():
@@ -96,6 +114,7 @@ def benchmark_training(
         "device": str(arguments.device),
         "processes": arguments.world_size,
         "bf16": arguments.bf16,
+        "compiler": compiler,
         "step_ms": round(step * 1e3, 2),
         "clips_per_second": round(float(clips / step), 1),
         "data_path_ms": round(loading * 1e3, 2),
@@ -103,6 +122,7 @@ def benchmark_training(
         "step_without_data_path_ms": round(resident_step * 1e3, 2),
         # The share of the time in which the device has work, if it always has with its batches at hand.
         "busy": round(resident_step / step, 3),
+        "peak_gpu_memory_mb": round(torch.cuda.max_memory_allocated() / 1e6) if on_gpu else None,
     }
 
 

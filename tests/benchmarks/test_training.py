@@ -21,3 +21,10 @@ def test_made_up_clips_go_the_way_of_real_ones() -> None:
     batch = processor.finish(KeypointCollator(processor)(list(clips)))
     assert batch["keypoints"].shape[::2] == (3, processor.num_points)
     assert batch["keypoints"].isfinite().all()
+
+
+def test_a_compiled_model_is_trained_too() -> None:
+    # Without generated code, which would need a compiler and minutes.
+    result = benchmark_training("tiny", batch_size=2, steps=2, num_labels=13, device="cpu", compiler="eager")
+    assert result["compiler"] == "eager"
+    assert result["clips_per_second"] > 0
