@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -251,6 +251,14 @@ class SignTrainer(Trainer):
             return LengthSampler(dataset, step, self.args.seed)
         return super()._get_train_sampler(train_dataset)
 
+    def get_train_dataloader(self) -> DataLoader:
+        """Builds the loader of the training clips."""
+        loader = super().get_train_dataloader()
+        # It draws a seed when its processes start, so once more in a training that goes on, which must not change what
+        # training draws.
+        getattr(loader, "base_dataloader", loader).generator = torch.Generator()
+        return loader
+
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Names the parameters with weight decay: matrices, but no norms, biases, gains or learned vectors."""
         return [
@@ -420,10 +428,12 @@ class _AverageWeights(TrainerCallback):
 class _EarlyStopping(EarlyStoppingCallback):
     """Stops early by the validation clips; the training clips, which are measured too, have no say."""
 
-    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **kwargs: Any
+    ) -> None:
         """Looks at the validation clips' figures."""
-        if f"eval_{args.metric_for_best_model}" in kwargs["metrics"]:
-            super().on_evaluate(args, state, control, **kwargs)
+        if f"eval_{args.metric_for_best_model}" in metrics:
+            super().on_evaluate(args, state, control, metrics, **kwargs)
 
 
 def _curve_clips(dataset: Dataset) -> Dataset:

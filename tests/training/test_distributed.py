@@ -135,4 +135,5 @@ def test_a_training_goes_on_after_a_rank_was_killed(output: Path, clips: Path, t
     assert [path.name for path in (tmp_path / "it").glob("checkpoint-*")] == [f"checkpoint-{STEPS}"]
     resumed = torchrun(clips, tmp_path)
     assert resumed.returncode == 0, resumed.stderr
+    assert read_notes(output)[0]["metrics"]["best_step"] > STEPS  # so the weights are of the second epoch
     assert [notes["weights"] for notes in read_notes(tmp_path)] == [notes["weights"] for notes in read_notes(output)]
