@@ -1,5 +1,8 @@
 """Clips to keypoints, once, before training."""
 
+import hashlib
+import inspect
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,8 +10,13 @@ import numpy as np
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from datasets import Dataset, Features, IterableDataset, List, Value
 
+from slr_hf.data import landmark_arrays
 from slr_hf.data.landmark_arrays import to_landmarks
+from slr_hf.model import fitted_slr, landmarks_slr, processing_slr
 from slr_hf.model.processing_slr import KeypointProcessor
+
+#: The modules whose code decides what is prepared. What is cached is prepared anew after any change of them.
+CODE = (sys.modules[__name__], landmark_arrays, processing_slr, fitted_slr, landmarks_slr)
 
 _LANDMARK_COLUMNS = ["landmarks", "points", "fps", "width", "height"]
 # Flat lists: numpy reads them in one piece.
@@ -40,7 +48,7 @@ def prepare_dataset(dataset: Dataset, processor: KeypointProcessor) -> Dataset:
             {name: value for name, value in dataset.features.items() if name not in _LANDMARK_COLUMNS}
             | _KEYPOINT_FEATURES
         ),
-        fn_kwargs={"processor": processor},
+        fn_kwargs={"processor": processor, "version": _code_version()},
         keep_in_memory=not dataset.cache_files,
         desc="Preparing clips",
     )
@@ -60,19 +68,26 @@ def prepare_stream(stream: IterableDataset, processor: KeypointProcessor) -> Dat
     features = Features(
         {name: value for name, value in stream.features.items() if name not in _LANDMARK_COLUMNS} | _KEYPOINT_FEATURES
     )
-    arguments = {"stream": stream, "processor": processor}
+    arguments = {"stream": stream, "processor": processor, "version": _code_version()}
     prepared = Dataset.from_generator(_prepare_each, features=features, gen_kwargs=arguments)
     return prepared.with_format("numpy", columns=[*_KEYPOINT_FEATURES, "label"])
 
 
-def _prepare_each(stream: IterableDataset, processor: KeypointProcessor) -> Iterator[dict[str, Any]]:
+def _code_version() -> str:
+    """Names the code of `CODE` by its content. `datasets` knows a cached result by the arguments, so it must be one."""
+    return hashlib.sha256("".join(inspect.getsource(module) for module in CODE).encode()).hexdigest()
+
+
+def _prepare_each(stream: IterableDataset, processor: KeypointProcessor, version: str) -> Iterator[dict[str, Any]]:
     for row in stream:
-        clip = _prepare({name: [row[name]] for name in _LANDMARK_COLUMNS}, processor)
+        clip = _prepare({name: [row[name]] for name in _LANDMARK_COLUMNS}, processor, version)
         others = {name: value for name, value in row.items() if name not in _LANDMARK_COLUMNS}
         yield {**others, **{name: values[0] for name, values in clip.items()}}
 
 
-def _prepare(rows: Mapping[str, Sequence[Any]], processor: KeypointProcessor) -> dict[str, list[np.ndarray]]:
+def _prepare(
+    rows: Mapping[str, Sequence[Any]], processor: KeypointProcessor, version: str
+) -> dict[str, list[np.ndarray]]:
     clips = [
         processor.prepare(to_landmarks(dict(zip(_LANDMARK_COLUMNS, values, strict=True))))
         for values in zip(*(rows[name] for name in _LANDMARK_COLUMNS), strict=True)
