@@ -12,7 +12,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from slr_hf.data.clip_lists import read_clip_list
 from slr_hf.data.extraction_workers import ENGINES, Engine
-from slr_hf.data.landmark_folder import ExtractionSettings, Failure, LandmarkFolder
+from slr_hf.data.landmark_folder import ExtractionSettings, Failure, LandmarkFolder, find_finished
 from slr_hf.model.extraction_slr import HolisticExtractor
 from slr_hf.model.landmarker_slr import fingerprint, resolve_landmarker
 
@@ -83,6 +83,11 @@ def extract_clips(
         "MediaPipe Holistic", version("mediapipe"), fingerprint(bundle), frame_size, min_confidence
     )
     clips = read_clip_list(source)
+    finished = find_finished(output, settings, clips)
+    if finished is not None and not (finished and retry_failed):
+        # Not opened to be filled, which only one process may do at a time: all processes of a training come here.
+        logger.info("%d clips: %d failed earlier, none to do", len(clips.clips), len(finished))
+        return Extraction(len(clips.clips) - len(finished), tuple(finished.values()))
     with LandmarkFolder(output, settings, version("slr_hf")) as folder:
         done = folder.done(clips)
         # Read in any case: that mends a line which a killed run has left half written.

@@ -195,22 +195,14 @@ class LandmarkFolder:
 
     def failures(self, clips: ClipList) -> dict[str, Failure]:
         """The failures of clips of the input, by key. The file is left with no others, and in the input's order."""
-        path, found = self.path / FAILED, {}
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        # A killed run may leave half a line at the end.
-        for line in text.split("\n")[:-1]:
-            try:
-                failure = Failure(**json.loads(line))
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{path}: a line has another form ({error}): {line[:80]}. Delete the file.") from error
-            found[failure.clip_id] = failure
+        found = _read_failures(self.path)
         done = self._in_parts.keys() | self._single
         kept = {
             clip.key: found[clip.clip_id]
             for clip in clips.clips
             if clip.clip_id in found and found[clip.clip_id].concerns(clip) and clip.key not in done
         }
-        write_text(path, "".join(_line(failure) for failure in kept.values()))
+        write_text(self.path / FAILED, "".join(_line(failure) for failure in kept.values()))
         return kept
 
     def add(self, clip: Clip, landmarks: Landmarks) -> None:
@@ -252,15 +244,12 @@ class LandmarkFolder:
         """
         done = self.done(clips)
         rows = [clip for clip in clips.clips if clip.key in done]
-        parts: list[str] = []
-        for start in range(0, len(rows), CLIPS_A_PART):
-            chosen = rows[start : start + CLIPS_A_PART]
-            # Named by their content: a shard that an interrupted run left is the one that would be written now.
-            name = f"part-{len(parts):05d}-{_digest(chosen, clips)}.parquet"
+        parts = _shards(rows, clips)
+        for name, chosen in parts.items():
+            # A shard that an interrupted run left is the one that would be written now.
             if not (self.path / name).is_file():
                 _write_table(self.path / name, self._table(chosen, clips))
-            parts.append(name)
-        self._parts = parts
+        self._parts = list(parts)
         self._write_manifest(clips=len(rows))
         for path in self.path.glob("part-*.parquet"):
             if path.name not in parts:
@@ -300,6 +289,41 @@ class LandmarkFolder:
             "parts": self._parts,
         }
         write_json(self.path / MANIFEST, manifest)
+
+
+def find_finished(folder: str | Path, settings: ExtractionSettings, clips: ClipList) -> dict[str, Failure] | None:
+    """Finds out whether a folder holds all that an extraction would put there.
+
+    It is only read, so that any number of processes may ask at once, even while one of them holds the folder.
+
+    Args:
+        folder: The folder.
+        settings: How landmarks are found.
+        clips: The input.
+
+    Returns:
+        The failures of clips of the input, by name and in the input's order, or `None` where something is to be done.
+
+    Raises:
+        ValueError: If the folder holds landmarks of other settings, or a file of it cannot be read.
+    """
+    folder = Path(folder)
+    if not (folder / MANIFEST).is_file() or (folder / UNFINISHED).exists():
+        return None
+    manifest = read_manifest(folder)
+    _check_settings(folder, manifest, settings)
+    found = _read_failures(folder)
+    failures = {
+        clip.clip_id: found[clip.clip_id]
+        for clip in clips.clips
+        if clip.clip_id in found and found[clip.clip_id].concerns(clip)
+    }
+    parts = list(_shards([clip for clip in clips.clips if clip.clip_id not in failures], clips))
+    if manifest["parts"] != parts:
+        return None
+    for part in parts:
+        _part_keys(folder / part)  # raises where it is damaged
+    return failures
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -395,6 +419,26 @@ def _check_settings(folder: Path, manifest: dict[str, Any], settings: Extraction
             )
 
 
+def _read_failures(folder: Path) -> dict[str, Failure]:
+    """All failures on record, by the names of the clips."""
+    path, found = folder / FAILED, {}
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    # A killed run may leave half a line at the end.
+    for line in text.split("\n")[:-1]:
+        try:
+            failure = Failure(**json.loads(line))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path}: a line has another form ({error}): {line[:80]}. Delete the file.") from error
+        found[failure.clip_id] = failure
+    return found
+
+
+def _shards(rows: Sequence[Clip], clips: ClipList) -> dict[str, Sequence[Clip]]:
+    """The shards that clips are stored in, named by their content."""
+    chosen = [rows[start : start + CLIPS_A_PART] for start in range(0, len(rows), CLIPS_A_PART)]
+    return {f"part-{number:05d}-{_digest(some, clips)}.parquet": some for number, some in enumerate(chosen)}
+
+
 def _keys(table: pa.Table) -> Iterator[str]:
     columns = (table.column(name).to_pylist() for name in ("clip_id", "begin", "end"))
     return (clip_key(*values) for values in zip(*columns, strict=True))
@@ -426,4 +470,4 @@ def _write_table(path: Path, table: pa.Table) -> None:
         parquet.write_table(table, unfinished)
 
 
-__all__ = ["ExtractionSettings", "Failure", "LandmarkFolder", "load_extracted", "read_manifest"]
+__all__ = ["ExtractionSettings", "Failure", "LandmarkFolder", "find_finished", "load_extracted", "read_manifest"]

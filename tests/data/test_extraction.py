@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from slr_hf.data import load_extracted, to_landmarks
 from slr_hf.data.clip_lists import Clip
@@ -121,6 +122,16 @@ def test_failures_are_skipped_until_they_are_to_be_retried(
     retried = extract_clips(table, tmp_path / "out", model_path=landmarker_path, retry_failed=True)
     assert retried == Extraction(5, ())
     assert list(load_extracted(tmp_path / "out")["clip_id"]) == ["z", "ж", "broken", "a/1", "b"]
+
+
+def test_a_finished_folder_is_read_while_another_process_holds_it(landmarker_path: Path, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    table.write_text("clip_id,path\nnone,none.mp4\n")
+    first = extract_clips(table, tmp_path / "out", model_path=landmarker_path)
+    with FileLock(tmp_path / "out/.lock"):
+        assert extract_clips(table, tmp_path / "out", model_path=landmarker_path) == first
+        with pytest.raises(ValueError, match="Another run is filling"):
+            extract_clips(table, tmp_path / "out", model_path=landmarker_path, retry_failed=True)
 
 
 def test_a_worker_that_dies_costs_the_clip_it_worked_on(

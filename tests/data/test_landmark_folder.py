@@ -12,7 +12,7 @@ import pytest
 
 from slr_hf.data import landmark_folder, load_extracted, to_landmarks
 from slr_hf.data.clip_lists import Clip, ClipList
-from slr_hf.data.landmark_folder import ExtractionSettings, Failure, LandmarkFolder
+from slr_hf.data.landmark_folder import ExtractionSettings, Failure, LandmarkFolder, find_finished
 from slr_hf.model.landmarks_slr import STORED_POINTS, Landmarks
 
 SETTINGS = ExtractionSettings("MediaPipe Holistic", "0.10.33", "ab" * 32, 640, 0.5)
@@ -201,6 +201,35 @@ def test_two_runs_do_not_fill_one_folder(tmp_path: Path) -> None:
     ):
         LandmarkFolder(tmp_path / "x", SETTINGS, "0")
     LandmarkFolder(tmp_path / "x", SETTINGS, "0").close()
+
+
+def test_any_number_of_processes_find_a_folder_finished(tmp_path: Path) -> None:
+    clips, path = clip_list("abcd"), tmp_path / "x"
+    assert find_finished(path, SETTINGS, clips) is None
+    with LandmarkFolder(path, SETTINGS, "0") as folder:
+        assert find_finished(path, SETTINGS, clips) is None
+        failure = Failure.of(clips.clips[1], "no video")
+        folder.add_failure(failure)
+        for clip in (clips.clips[0], *clips.clips[2:]):
+            folder.add(clip, landmarks_of(clip))
+        assert find_finished(path, SETTINGS, clips) is None
+        folder.finish(clips)
+        before = content(path)
+        # Another process may hold it.
+        assert find_finished(path, SETTINGS, clips) == {"b": failure}
+        assert content(path) == before
+    for changed in (
+        clip_list("abcde"),
+        clip_list("abcd", b={"path": Path("mended.mp4")}),
+        clip_list("abcd", has_ranges=True, c={"begin": 1}),
+        clip_list("abcd", a={"columns": {"gloss": "new"}}),
+    ):
+        assert find_finished(path, SETTINGS, changed) is None
+    with pytest.raises(ValueError, match="extracted with frame_size 640"):
+        find_finished(path, replace(SETTINGS, frame_size=480), clips)
+    next(path.glob("part-00001-*.parquet")).write_text("no")
+    with pytest.raises(ValueError, match=r"part-00001-.* cannot be read"):
+        find_finished(path, SETTINGS, clips)
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
