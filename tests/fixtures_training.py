@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+from fixtures_arrays import write_signs
 
 
 @pytest.fixture
@@ -15,23 +15,6 @@ def quick() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def few_clips(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six clips of each of two glosses in sessions 0 and 2 of ksl13."""
-    arrays = dict(np.load(data_dir / "ksl13.npz"))
-    chosen = np.concatenate(
-        [
-            np.flatnonzero((arrays["session"] == session) & (arrays["label"] == gloss))[:6]
-            for session in ("0", "2")
-            for gloss in ("good", "yes")
-        ]
-    )
-    frames = [arrays["landmarks"][arrays["offsets"][clip] : arrays["offsets"][clip + 1]] for clip in chosen]
-    path = tmp_path_factory.mktemp("data") / "few.npz"
-    np.savez(
-        path,
-        landmarks=np.concatenate(frames),
-        offsets=np.cumsum([0, *map(len, frames)]),
-        points=arrays["points"],
-        **{name: arrays[name][chosen] for name in ("label", "session", "clip_id")},
-    )
-    return path
+def few_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six clips of each of two glosses in the sessions few-0 and few-2."""
+    return write_signs(tmp_path_factory.mktemp("data") / "few.npz", ("good", "yes"), ("0", "2"), clips=6)

@@ -50,7 +50,6 @@ def test_arguments_that_cannot_be_used_are_named(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.integration
 def test_a_variation_is_compared_with_the_recipe_and_nothing_runs_twice(
     repository: Path, few_clips: Path, quick: list[str], tmp_path: Path
 ) -> None:
@@ -77,7 +76,6 @@ def test_a_variation_is_compared_with_the_recipe_and_nothing_runs_twice(
     assert weights.stat().st_mtime_ns == written
 
 
-@pytest.mark.integration
 def test_a_run_that_fails_is_reported_with_its_log(
     ablate: Callable[..., int], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
 
-#: Three of the thirteen glosses of ksl13, not in the order of its labels.
+#: Three of the five glosses of the made signs, not in the order of their labels.
 GLOSSES = ["yes", "no", "sorry"]
 
 FIGURES = {
@@ -38,7 +38,7 @@ class Done(NamedTuple):
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """The folder of a model that knows three glosses and has seen one clip of ksl13."""
+    """The folder of a model that knows three glosses and has seen one clip of the made signs."""
     torch.manual_seed(0)
     config = SLRConfig.from_size(
         "tiny", id2label=dict(enumerate(GLOSSES)), num_local_layers=1, num_global_layers=1, hidden_size=32
@@ -46,7 +46,7 @@ def model(tmp_path: Path) -> Path:
     folder = tmp_path / "best"
     SLRForSignClassification(config).save_pretrained(folder)
     KeypointProcessor().save_pretrained(folder)
-    (folder / "training_clips.json").write_text('{"train": ["ksl13-1-yes-0"], "validation": []}')
+    (folder / "training_clips.json").write_text('{"train": ["made-1-yes-0"], "validation": []}')
     (folder / "metrics.json").write_text('{"epochs": 3}')
     return folder
 
@@ -68,12 +68,11 @@ def evaluate(repository: Path, model: Path, capfd: pytest.CaptureFixture[str]) -
 
 
 @pytest.fixture
-def one_session(data_dir: Path) -> list[str]:
+def one_session(made_signs: Path) -> list[str]:
     """Arguments for the thirty clips of session 1 whose glosses the model knows."""
-    return ["--dataset", str(data_dir / "ksl13.npz"), "--held-out-session", "1", "--ignore-unknown-glosses"]
+    return ["--dataset", str(made_signs), "--held-out-session", "1", "--ignore-unknown-glosses"]
 
 
-@pytest.mark.integration
 def test_only_what_is_asked_for_is_evaluated(
     evaluate: Callable[..., Done], one_session: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,14 +81,13 @@ def test_only_what_is_asked_for_is_evaluated(
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "figures/metrics.json").read_text())
     assert metrics.keys() == FIGURES
-    assert metrics["sessions"].keys() == {"ksl13-1"}
+    assert metrics["sessions"].keys() == {"made-1"}
     assert {gloss: figures["clips"] for gloss, figures in metrics["glosses"].items()} == dict.fromkeys(GLOSSES, 10)
     assert metrics["seen_in_training"] == 1
     assert "1 of the 30 clips were seen in training" in caplog.text
     assert f"top-1                {metrics['top1']:.4f}" in done.stdout.splitlines()
 
 
-@pytest.mark.integration
 def test_the_record_of_the_training_is_not_overwritten(
     evaluate: Callable[..., Done], one_session: list[str], model: Path
 ) -> None:
@@ -98,7 +96,6 @@ def test_the_record_of_the_training_is_not_overwritten(
     assert json.loads((model / "evaluation/metrics.json").read_text()).keys() == FIGURES
 
 
-@pytest.mark.integration
 def test_a_report_shows_the_figures_and_its_plots(
     evaluate: Callable[..., Done], one_session: list[str], tmp_path: Path
 ) -> None:
@@ -106,13 +103,12 @@ def test_a_report_shows_the_figures_and_its_plots(
     page = (tmp_path / "figures/report.md").read_text(encoding="utf-8")
     top1 = json.loads((tmp_path / "figures/metrics.json").read_text())["top1"]
     assert f"| top-1 accuracy | {top1:.4f} |" in page
-    assert "| ksl13-1 | 30 |" in page
+    assert "| made-1 | 30 |" in page
     assert "The model saw 1 of them in training" in page
     assert "holds no learning_curves.json" in page
     assert {path.name for path in (tmp_path / "figures/plots").iterdir()} == PLOTS
 
 
-@pytest.mark.integration
 def test_learning_curves_beside_the_model_are_shown(
     evaluate: Callable[..., Done], one_session: list[str], model: Path
 ) -> None:
@@ -123,7 +119,6 @@ def test_learning_curves_beside_the_model_are_shown(
     assert {path.name for path in (model / "evaluation/plots").iterdir()} == {*PLOTS, "learning_curves.png"}
 
 
-@pytest.mark.integration
 def test_learning_curves_that_cannot_be_read_are_answered_at_once(
     evaluate: Callable[..., Done], one_session: list[str], model: Path
 ) -> None:
@@ -144,7 +139,6 @@ def test_without_matplotlib_it_says_what_to_install(
     assert "pip install 'slr_hf[train]'" in done.stderr
 
 
-@pytest.mark.integration
 def test_a_model_that_does_not_say_what_it_has_seen_is_noted(
     evaluate: Callable[..., Done], one_session: list[str], model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,11 +150,10 @@ def test_a_model_that_does_not_say_what_it_has_seen_is_noted(
     assert "seen in training     unknown" in done.stdout.splitlines()
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "The model does not know the glosses [\"Let's go\", 'bad',"),
+        ([], "The model does not know the glosses ['bad', 'good']"),
         (["--held-out-session", "9"], "There is no session '9'."),
         (["--held-out-fraction", "1.5"], "must be above 0 and below 1, but is 1.5"),
         (["--vocabulary", "latin"], "There is no vocabulary 'latin'."),
@@ -169,9 +162,9 @@ def test_a_model_that_does_not_say_what_it_has_seen_is_noted(
     ],
 )
 def test_what_cannot_be_used_is_answered_in_one_line(
-    evaluate: Callable[..., Done], data_dir: Path, model: Path, arguments: list[str], message: str
+    evaluate: Callable[..., Done], made_signs: Path, model: Path, arguments: list[str], message: str
 ) -> None:
-    done = evaluate("--dataset", data_dir / "ksl13.npz", *arguments)
+    done = evaluate("--dataset", made_signs, *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("evaluate.py: ")]
@@ -180,10 +173,9 @@ def test_what_cannot_be_used_is_answered_in_one_line(
     assert not (model / "evaluation").exists()
 
 
-@pytest.mark.integration
-def test_debug_shows_where_an_error_comes_from(evaluate: Callable[..., Done], data_dir: Path) -> None:
+def test_debug_shows_where_an_error_comes_from(evaluate: Callable[..., Done], made_signs: Path) -> None:
     with pytest.raises(ValueError, match="does not know the glosses"):
-        evaluate("--dataset", data_dir / "ksl13.npz", "--debug")
+        evaluate("--dataset", made_signs, "--debug")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +192,6 @@ def test_usage_errors_exit_with_2(evaluate: Callable[..., Done], arguments: list
     assert message in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.integration
 def test_it_runs_as_a_command(repository: Path, model: Path, one_session: list[str]) -> None:
     command = [sys.executable, "scripts/evaluate.py", "--model", model, "--device", "cpu", *one_session]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=200, check=False)
@@ -209,7 +200,6 @@ def test_it_runs_as_a_command(repository: Path, model: Path, one_session: list[s
     assert done.stdout.startswith("clips                30\n")
 
 
-@pytest.mark.integration
 def test_strangers_come_first_beside_the_nearest_neighbour(
     evaluate: Callable[..., Done], few_clips: Path, model: Path
 ) -> None:
@@ -226,7 +216,6 @@ def test_strangers_come_first_beside_the_nearest_neighbour(
     assert "nearest neighbour" in lines[-1]
 
 
-@pytest.mark.integration
 def test_the_neighbour_can_be_left_out(evaluate: Callable[..., Done], few_clips: Path, model: Path) -> None:
     see(model, few_clips, "0")
     done = evaluate("--dataset", few_clips, "--ignore-unknown-glosses", "--no-nearest-neighbour")
@@ -235,11 +224,10 @@ def test_the_neighbour_can_be_left_out(evaluate: Callable[..., Done], few_clips:
     assert "nearest_neighbour" not in people["strangers"]
 
 
-@pytest.mark.integration
 def test_only_glosses_that_are_asked_for_are_evaluated(
-    evaluate: Callable[..., Done], few_clips: Path, model: Path, data_dir: Path, tmp_path: Path
+    evaluate: Callable[..., Done], few_clips: Path, model: Path, made_signs: Path, tmp_path: Path
 ) -> None:
-    arrays = ("--dataset", few_clips, data_dir / "ksl13.npz", "--ignore-unknown-glosses", "--held-out-session", "few-2")
+    arrays = ("--dataset", few_clips, made_signs, "--ignore-unknown-glosses", "--held-out-session", "few-2")
     assert evaluate(*arrays, "--shared-glosses").returncode == 0
     assert json.loads((model / "evaluation/metrics.json").read_text())["clips"] == 6
     assert evaluate(*arrays, "--only-glosses", "yes").returncode == 0
@@ -297,7 +285,6 @@ def evaluate_folds(
     return run
 
 
-@pytest.mark.integration
 def test_each_fold_answers_the_clips_of_those_it_has_not_seen(evaluate_folds: Callable[..., Done], folds: Path) -> None:
     done = evaluate_folds()
     assert done.returncode == 0, done.stderr
@@ -311,7 +298,6 @@ def test_each_fold_answers_the_clips_of_those_it_has_not_seen(evaluate_folds: Ca
     assert "| strangers | 24 | 2 |" in (folds / "evaluation/report.md").read_text()
 
 
-@pytest.mark.integration
 def test_a_fold_that_has_seen_the_people_it_tests_is_refused(
     evaluate_folds: Callable[..., Done], folds: Path, few_clips: Path
 ) -> None:
@@ -321,7 +307,6 @@ def test_a_fold_that_has_seen_the_people_it_tests_is_refused(
     assert "has seen ['few-0'] in training" in done.stderr
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("content", "message"),
     [(None, "There is no "), ("{", "does not say which sessions"), ('{"stages": {}}', "does not say which sessions")],
@@ -338,7 +323,6 @@ def test_folds_that_cannot_be_read_are_answered_in_one_line(
     assert message in done.stderr
 
 
-@pytest.mark.integration
 def test_folds_name_their_clips_themselves(evaluate_folds: Callable[..., Done]) -> None:
     done = evaluate_folds("--held-out-session", "0")
     assert done.returncode == 2

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def run(repository: Path) -> Callable[..., int]:

@@ -1,4 +1,4 @@
-"""A few real clips and a recipe small enough to train in a second."""
+"""A few made clips and a recipe small enough to train in a second."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,13 +31,13 @@ SMALLEST = {
 
 
 @pytest.fixture(scope="session")
-def clips(data_dir: Path) -> Dataset:
-    """Nine clips of each of three glosses in two sessions of ksl13, prepared."""
-    dataset = load_landmark_arrays(data_dir / "ksl13.npz", glosses=GLOSSES)
+def clips(made_signs: Path) -> Dataset:
+    """Nine clips of each of three glosses in two sessions, prepared."""
+    dataset = load_landmark_arrays(made_signs, glosses=GLOSSES)
     session, label = read_column(dataset, "session"), read_column(dataset, "label")
     chosen = [
         np.flatnonzero((session == name) & (label == index))[:9]
-        for name in ("ksl13-0", "ksl13-2")
+        for name in ("made-0", "made-2")
         for index in range(len(GLOSSES))
     ]
     return prepare_dataset(dataset.select(np.concatenate(chosen)), KeypointProcessor())

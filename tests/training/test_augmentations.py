@@ -315,8 +315,7 @@ def test_entries_that_are_no_keypoints_pass_through() -> None:
     assert torch.equal(Augmentations().build(PROCESSOR)(batch)["clip"], batch["clip"])
 
 
-@pytest.mark.integration
-def test_real_clips_stay_sound_and_finish(clips: Dataset) -> None:
+def test_whole_clips_stay_sound_and_finish(clips: Dataset) -> None:
     processor = KeypointProcessor(input_size=PROCESSOR.input_size)
     batch = KeypointCollator(processor)(clips.select(range(0, len(clips), 3)))
     batch["labels"] = soft_targets(batch["labels"], NUM_LABELS)

@@ -2,7 +2,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from datasets import Dataset
 
 from slr_hf.model.processing_slr import KeypointProcessor
@@ -14,12 +13,11 @@ def test_a_summary_has_mean_and_worst() -> None:
     assert summarize({"a-0": 0.5, "a-1": 1.0}) == {"folds": {"a-0": 0.5, "a-1": 1.0}, "mean": 0.75, "worst": 0.5}
 
 
-@pytest.mark.integration
 def test_every_session_is_tested_by_a_model_that_never_saw_it(clips: Dataset, recipe: Recipe, tmp_path: Path) -> None:
     recipes = {"it": replace(recipe, epochs=1), "ft1": replace(recipe, epochs=1, learning_rate=1e-4)}
     summary = cross_validate(clips, recipes, tmp_path, KeypointProcessor(), device="cpu")
     assert json.loads((tmp_path / "folds.json").read_text()) == summary
-    for session in ("ksl13-0", "ksl13-2"):
+    for session in ("made-0", "made-2"):
         for stage in ("it", "ft1"):
             used = json.loads((tmp_path / session / stage / "clips.json").read_text())["clips"]
             assert list(used["test"]) == [session]
@@ -29,14 +27,13 @@ def test_every_session_is_tested_by_a_model_that_never_saw_it(clips: Dataset, re
     assert summary["folds"] == summary["stages"]["ft1"]["folds"]
 
 
-@pytest.mark.integration
 def test_folds_are_trained_where_they_are_named_and_say_whom_they_test(
     clips: Dataset, recipe: Recipe, tmp_path: Path
 ) -> None:
     recipes = {"it": replace(recipe, epochs=1)}
-    folds = {"fold-1": ["ksl13-2"], "fold-2": ["ksl13-0"]}
+    folds = {"fold-1": ["made-2"], "fold-2": ["made-0"]}
     summary = cross_validate(clips, recipes, tmp_path, KeypointProcessor(), device="cpu", folds=folds)
     assert summary["sessions"] == folds
     assert list(summary["folds"]) == ["fold-1", "fold-2"]
     seen = json.loads((tmp_path / "fold-1/it/best/training_sessions.json").read_text())
-    assert seen == {"train": ["ksl13-0"], "validation": ["ksl13-0"]}
+    assert seen == {"train": ["made-0"], "validation": ["made-0"]}

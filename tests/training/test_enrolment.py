@@ -66,7 +66,6 @@ def processor() -> KeypointProcessor:
     return KeypointProcessor()
 
 
-@pytest.mark.integration
 def test_without_copies_a_prototype_is_the_mean_of_embeddings(
     clips: Dataset, make_model: Callable[..., SLRForSignClassification], processor: KeypointProcessor
 ) -> None:
@@ -83,7 +82,6 @@ def test_without_copies_a_prototype_is_the_mean_of_embeddings(
     torch.testing.assert_close(logits, 20 * embeddings @ expected.T, atol=1e-3, rtol=0)
 
 
-@pytest.mark.integration
 def test_the_seed_alone_decides_the_copies(
     clips: Dataset, make_model: Callable[..., SLRForSignClassification], processor: KeypointProcessor
 ) -> None:
@@ -92,7 +90,6 @@ def test_the_seed_alone_decides_the_copies(
     assert not torch.equal(weights[0], weights[2])
 
 
-@pytest.mark.integration
 def test_a_gloss_without_clips_is_refused(
     clips: Dataset, make_model: Callable[..., SLRForSignClassification], processor: KeypointProcessor
 ) -> None:
@@ -103,7 +100,6 @@ def test_a_gloss_without_clips_is_refused(
         enrol(make_model(), processor, clips, copies=-1)
 
 
-@pytest.mark.integration
 def test_a_saved_enrolment_is_a_model_like_others(
     clips: Dataset, make_model: Callable[..., SLRForSignClassification], processor: KeypointProcessor, tmp_path: Path
 ) -> None:
@@ -125,7 +121,6 @@ def test_a_saved_enrolment_is_a_model_like_others(
     assert answer["confidence"] == answer["predictions"][0]["score"]
 
 
-@pytest.mark.integration
 def test_an_enrolled_model_can_be_trained_further(
     clips: Dataset, make_model: Callable[..., SLRForSignClassification], processor: KeypointProcessor, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Evaluation of a model on real clips."""
+"""Evaluation of a model on clips."""
 
 import json
 from collections.abc import Callable
@@ -39,10 +39,10 @@ def new_model(glosses: list[str]) -> SLRForSignClassification:
 
 
 @pytest.fixture(scope="module")
-def arrays(data_dir: Path) -> Dataset:
-    """Every twelfth clip of the three glosses, from all sessions of ksl13."""
-    dataset = load_landmark_arrays(data_dir / "ksl13.npz", glosses=GLOSSES)
-    return dataset.select(range(0, len(dataset), 12))
+def arrays(made_signs: Path) -> Dataset:
+    """Every third clip of the three glosses, from all sessions."""
+    dataset = load_landmark_arrays(made_signs, glosses=GLOSSES)
+    return dataset.select(range(0, len(dataset), 3))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,6 @@ def saved(tmp_path: Path) -> Path:
 # Answers
 
 
-@pytest.mark.integration
 def test_labels_are_matched_by_name_and_not_by_number(arrays: Dataset, evaluation: Evaluation) -> None:
     names = arrays.features["label"].names
     assert names != GLOSSES
@@ -76,7 +75,6 @@ def test_labels_are_matched_by_name_and_not_by_number(arrays: Dataset, evaluatio
     assert set(match_labels(arrays, ["no"]).tolist()) == {0, -1}
 
 
-@pytest.mark.integration
 def test_the_answers_are_those_of_the_processor_and_the_model(arrays: Dataset, evaluation: Evaluation) -> None:
     model = new_model(GLOSSES).eval()
     for clip in (0, len(arrays) - 1):
@@ -87,14 +85,12 @@ def test_the_answers_are_those_of_the_processor_and_the_model(arrays: Dataset, e
         assert evaluation.clip_ids[clip] == arrays[clip]["clip_id"]
 
 
-@pytest.mark.integration
 def test_the_size_of_the_batches_does_not_matter(prepared: Dataset, evaluation: Evaluation) -> None:
     alone = evaluate(new_model(GLOSSES), PROCESSOR, prepared, batch_size=1)
     torch.testing.assert_close(alone.logits, evaluation.logits, rtol=0, atol=1e-4)
     assert alone.summary()["top1"] == evaluation.summary()["top1"]
 
 
-@pytest.mark.integration
 def test_a_model_without_confidence_head_is_as_sure_as_its_best_answer(prepared: Dataset) -> None:
     config = new_model(GLOSSES).config
     config.confidence_head = False
@@ -102,7 +98,6 @@ def test_a_model_without_confidence_head_is_as_sure_as_its_best_answer(prepared:
     torch.testing.assert_close(few.confidence, few.logits.softmax(dim=-1).amax(dim=-1))
 
 
-@pytest.mark.integration
 def test_unknown_glosses_and_no_clips_are_refused(prepared: Dataset) -> None:
     with pytest.raises(ValueError, match=r"does not know the glosses \['sorry'\]"):
         evaluate(new_model(["yes", "no"]), PROCESSOR, prepared)
@@ -110,7 +105,6 @@ def test_unknown_glosses_and_no_clips_are_refused(prepared: Dataset) -> None:
         evaluate(new_model(GLOSSES), PROCESSOR, prepared.select([]))
 
 
-@pytest.mark.integration
 def test_answers_that_are_not_finite_are_refused(prepared: Dataset) -> None:
     model = new_model(GLOSSES)
     torch.nn.init.constant_(model.classifier.output.bias, float("nan"))
@@ -118,7 +112,6 @@ def test_answers_that_are_not_finite_are_refused(prepared: Dataset) -> None:
         evaluate(model, PROCESSOR, prepared.select(range(5)), batch_size=2)
 
 
-@pytest.mark.integration
 def test_a_stage_is_evaluated_as_it_measured_itself_and_knows_what_it_saw(
     clips: Dataset, recipe: Recipe, tmp_path: Path
 ) -> None:
@@ -140,7 +133,6 @@ def test_a_stage_is_evaluated_as_it_measured_itself_and_knows_what_it_saw(
 # Figures
 
 
-@pytest.mark.integration
 def test_the_summary_adds_up_and_is_plain_json(evaluation: Evaluation) -> None:
     summary = evaluation.summary(seen_clips=[])
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
@@ -151,21 +143,18 @@ def test_the_summary_adds_up_and_is_plain_json(evaluation: Evaluation) -> None:
         assert mean == pytest.approx(summary["top1"])
     wrong = sum(confusion["clips"] for confusion in summary["confusions"])
     assert wrong == pytest.approx(summary["clips"] * (1 - summary["top1"]))
-    assert list(summary["sessions"]) == [f"ksl13-{number}" for number in range(5)]
+    assert list(summary["sessions"]) == [f"made-{number}" for number in range(3)]
 
 
-@pytest.mark.integration
 def test_the_figures_of_a_session_are_those_of_its_clips_alone(prepared: Dataset, evaluation: Evaluation) -> None:
     alone = evaluate(new_model(GLOSSES), PROCESSOR, hold_out(prepared, "2")["test"]).summary()
-    assert evaluation.summary()["sessions"]["ksl13-2"] == {"clips": alone["clips"], "top1": alone["top1"]}
+    assert evaluation.summary()["sessions"]["made-2"] == {"clips": alone["clips"], "top1": alone["top1"]}
 
 
-@pytest.mark.integration
 def test_frames_are_those_of_the_prepared_clips(prepared: Dataset, evaluation: Evaluation) -> None:
     assert evaluation.frames.tolist() == [len(row["positions"]) for row in prepared]
 
 
-@pytest.mark.integration
 def test_every_clip_belongs_to_one_length(evaluation: Evaluation) -> None:
     groups = evaluation.summary()["lengths"]
     assert 1 < len(groups) <= 8
@@ -178,7 +167,6 @@ def test_every_clip_belongs_to_one_length(evaluation: Evaluation) -> None:
         assert group["top1"] == pytest.approx(evaluation.right[chosen].double().mean().item())
 
 
-@pytest.mark.integration
 def test_seen_clips_are_counted(evaluation: Evaluation) -> None:
     assert evaluation.summary([*evaluation.clip_ids[:7], "another"])["seen_in_training"] == 7
     assert evaluation.summary()["seen_in_training"] is None

@@ -15,12 +15,10 @@ from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes import Recipe
 from slr_hf.training.stages import StageError, run_stage, run_stages, stage_processor, training_records
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def splits(clips: Dataset) -> DatasetDict:
-    return split(clips, test_session="ksl13-2", validation_fraction=0.2)
+    return split(clips, test_session="made-2", validation_fraction=0.2)
 
 
 @pytest.fixture
@@ -148,7 +146,7 @@ def test_another_recipe_or_other_clips_do_not_go_into_the_same_folder(
     with pytest.raises(StageError, match=r"holds another training: recipe\.json differs in learning_rate, seed"):
         run_stage(splits, replace(short, seed=1, learning_rate=1e-4), tmp_path, KeypointProcessor(), device="cpu")
     with pytest.raises(StageError, match=r"clips\.json differs in clips"):
-        run_stage(split(clips, test_session="ksl13-0"), short, tmp_path, KeypointProcessor(), device="cpu")
+        run_stage(split(clips, test_session="made-0"), short, tmp_path, KeypointProcessor(), device="cpu")
 
 
 def test_a_fine_tuning_without_the_stage_before_is_refused(splits: DatasetDict, short: Recipe, tmp_path: Path) -> None:
@@ -223,8 +221,8 @@ def test_the_records_of_what_was_seen_keep_those_of_earlier_stages(splits: Datas
     (tmp_path / "training_sessions.json").write_text(json.dumps({"train": ["old-0"]}))
     alone, later = training_records(splits), training_records(splits, tmp_path)
     assert later["training_clips.json"]["train"] == ["earlier", *alone["training_clips.json"]["train"]]
-    assert later["training_sessions.json"]["train"] == ["old-0", "ksl13-0"]
-    assert alone["training_sessions.json"] == {"train": ["ksl13-0"], "validation": ["ksl13-0"]}
+    assert later["training_sessions.json"]["train"] == ["old-0", "made-0"]
+    assert alone["training_sessions.json"] == {"train": ["made-0"], "validation": ["made-0"]}
 
 
 def test_nobody_is_a_stranger_to_a_model_whose_beginnings_are_not_known(splits: DatasetDict, tmp_path: Path) -> None:

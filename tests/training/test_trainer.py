@@ -21,8 +21,6 @@ from slr_hf.training.recipes import Recipe
 from slr_hf.training.schedules import CyclicLRWithWarmup, Plateau
 from slr_hf.training.trainer import METRICS, SignTrainer, compute_metrics, training_arguments
 
-pytestmark = pytest.mark.integration
-
 MakeModel = Callable[..., SLRForSignClassification]
 
 #: So low that the weights stay what they are.
