@@ -18,8 +18,8 @@ A session is one person's recording, so held-out sessions are people whom traini
 trained in OUTPUT/FOLD, and OUTPUT/folds.json holds the accuracy of each, their mean and the worst; `scripts/evaluate.py
 --folds OUTPUT` puts their answers together.
 
-On several devices: `accelerate launch scripts/train.py ...`. The exit code is 2 where an argument or a file cannot be
-used.
+On several devices: `accelerate launch scripts/train.py ...`. The first process opens, extracts and prepares the clips,
+then the others read them. The exit code is 2 where an argument or a file cannot be used.
 """
 
 import argparse
@@ -153,6 +153,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         stream_dataset,
     )
     from slr_hf.training.cross_validation import cross_validate
+    from slr_hf.training.processes import main_process_first
     from slr_hf.training.recipes import STAGES, get_recipes
     from slr_hf.training.stages import run_stages, stage_processor
 
@@ -172,35 +173,52 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         options.train_session,
         options.validation_session,
     )
-    if options.streaming:
-        processor = stage_processor(recipes, options.output, options.from_model)
-        streams = stream_dataset(options.dataset[0])
-        clips = DatasetDict({name: prepare_stream(stream, processor) for name, stream in streams.items()})
-    else:
-        clips = open_dataset(
-            options.dataset,
-            glosses=vocabulary and vocabulary.glosses,
-            rename=vocabulary and vocabulary.rename,
-            options=OpeningOptions(
-                num_glosses=options.num_glosses,
-                slovo_split=options.slovo_split,
-                # SLOVO's validation clips are those of signers; other clips are chosen after the datasets are joined.
-                validation_fraction=options.validation_fraction if not any(splits_named) else 0.0,
-                missing="skip" if options.skip_missing else "raise",
-                landmarks=options.landmarks,
-                num_proc=options.num_proc,
-            ),
-        )
-    if options.in_turn:
-        dataset = join_splits(clips)
-        if options.signer_folds is not None:
-            folds = signer_folds(dataset, options.signer_folds)
+    with main_process_first(options.device):
+        if options.streaming:
+            processor = stage_processor(recipes, options.output, options.from_model)
+            streams = stream_dataset(options.dataset[0])
+            clips = DatasetDict({name: prepare_stream(stream, processor) for name, stream in streams.items()})
         else:
-            names = options.held_out_session
-            folds = session_folds(dataset, None if names == [ALL_SESSIONS] else names)
-        processor = stage_processor(recipes, options.output / next(iter(folds)), options.from_model)
+            clips = open_dataset(
+                options.dataset,
+                glosses=vocabulary and vocabulary.glosses,
+                rename=vocabulary and vocabulary.rename,
+                options=OpeningOptions(
+                    num_glosses=options.num_glosses,
+                    slovo_split=options.slovo_split,
+                    # SLOVO's validation clips are those of signers; others are chosen after the datasets are joined.
+                    validation_fraction=options.validation_fraction if not any(splits_named) else 0.0,
+                    missing="skip" if options.skip_missing else "raise",
+                    landmarks=options.landmarks,
+                    num_proc=options.num_proc,
+                ),
+            )
+        if options.in_turn:
+            dataset = join_splits(clips)
+            if options.signer_folds is not None:
+                folds = signer_folds(dataset, options.signer_folds)
+            else:
+                names = options.held_out_session
+                folds = session_folds(dataset, None if names == [ALL_SESSIONS] else names)
+            processor = stage_processor(recipes, options.output / next(iter(folds)), options.from_model)
+            if not options.streaming:
+                dataset = prepare_dataset(dataset, processor)
+        else:
+            processor = stage_processor(recipes, options.output, options.from_model)
+            splits = choose_splits(
+                clips,
+                test_session=options.held_out_session and options.held_out_session[0],
+                test_fraction=options.held_out_fraction,
+                validation_session=options.validation_session,
+                validation_fraction=options.validation_fraction,
+                train_session=options.train_session,
+            )
+            if not options.streaming:
+                # Prepared after the split, so that a mistyped session is answered at once.
+                splits = DatasetDict({name: prepare_dataset(part, processor) for name, part in splits.items()})
+    if options.in_turn:
         return cross_validate(
-            dataset if options.streaming else prepare_dataset(dataset, processor),
+            dataset,
             recipes,
             options.output,
             processor,
@@ -210,30 +228,18 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
             options.from_model,
             folds,
         )
-    processor = stage_processor(recipes, options.output, options.from_model)
-    splits = choose_splits(
-        clips,
-        test_session=options.held_out_session and options.held_out_session[0],
-        test_fraction=options.held_out_fraction,
-        validation_session=options.validation_session,
-        validation_fraction=options.validation_fraction,
-        train_session=options.train_session,
-    )
-    if not options.streaming:
-        # Prepared after the split, so that a mistyped session is answered at once.
-        splits = DatasetDict({name: prepare_dataset(part, processor) for name, part in splits.items()})
     return run_stages(splits, recipes, options.output, processor, options.device, options.report_to, options.from_model)
 
 
 def run(options: argparse.Namespace) -> int:
     """Trains, and prints the metrics."""
-    # Imported here, so that --help and a mistyped flag are answered at once.
-    from accelerate import PartialState
-
     # Standard output holds only the metrics; progress goes to standard error.
     with contextlib.redirect_stdout(sys.stderr):
         metrics = train(options)
-    if PartialState().is_main_process:
+    # Imported here, so that --help and a mistyped flag are answered at once.
+    from slr_hf.training.processes import is_main_process
+
+    if is_main_process():
         print(json.dumps(metrics, ensure_ascii=False, indent=2))
     return 0
 

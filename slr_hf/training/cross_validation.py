@@ -11,6 +11,7 @@ from datasets import Dataset, DatasetDict
 from slr_hf.data.folds import session_folds
 from slr_hf.data.splits import split
 from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.processes import is_main_process
 from slr_hf.training.recipes.recipe import STAGES, Recipe
 from slr_hf.training.stages import BEST, run_stages
 from slr_hf.whole_files import write_json
@@ -77,7 +78,8 @@ def cross_validate(
             "sessions": {name: list(held_out[name]) for name in accuracies[finished]},
         }
         # After every fold, so that what is known can be read before the last one is done.
-        write_json(output / FOLDS, summary)
+        if is_main_process():
+            write_json(output / FOLDS, summary)
     return summary
 
 

@@ -1,6 +1,7 @@
 """scripts/train.py as its user meets it: arguments, files and an exit code."""
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+from hostile_videos import write_video
 
 
 class Done(NamedTuple):
@@ -35,7 +38,6 @@ def train(repository: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     return run
 
 
-@pytest.mark.integration
 def test_all_stages_are_trained_and_the_held_out_session_is_measured(
     train: Callable[..., Done], few_clips: Path, quick: list[str], tmp_path: Path
 ) -> None:
@@ -51,7 +53,6 @@ def test_all_stages_are_trained_and_the_held_out_session_is_measured(
         assert clips == {"train": {"few-0": 10}, "validation": {"few-0": 2}, "test": {"few-2": 12}}
 
 
-@pytest.mark.integration
 def test_every_session_is_held_out_in_turn(
     train: Callable[..., Done], few_clips: Path, quick: list[str], tmp_path: Path
 ) -> None:
@@ -66,7 +67,6 @@ def test_every_session_is_held_out_in_turn(
     assert folds["worst"] <= folds["mean"] <= 1
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -134,7 +134,6 @@ def test_help_is_quick_and_tells_how_to_start(repository: Path) -> None:
     assert "--held-out-session" in done.stdout
 
 
-@pytest.mark.integration
 def test_stages_of_all_folds_may_be_trained_one_after_the_other(
     train: Callable[..., Done], few_clips: Path, quick: list[str], tmp_path: Path
 ) -> None:
@@ -145,7 +144,6 @@ def test_stages_of_all_folds_may_be_trained_one_after_the_other(
     assert list(json.loads(done.stdout)["stages"]) == ["ft1"]
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("tracker", ["tensorboard", "trackio"])
 def test_figures_are_logged_where_asked_for(
     train: Callable[..., Done],
@@ -173,7 +171,6 @@ def test_a_tracker_that_is_not_installed_is_named_with_what_to_install(
     assert "pip install 'slr_hf[tracking]'" in done.stderr
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("named", "folds"),
     [
@@ -196,6 +193,39 @@ def test_people_are_left_out_in_turn_or_in_folds(
         clips = json.loads((tmp_path / "run" / fold / "it/clips.json").read_text())["clips"]
         assert list(clips["test"]) == sessions
         assert not clips["train"].keys() & set(sessions)
+
+
+def test_of_several_processes_one_extracts_writes_and_prints(
+    repository: Path, few_clips: Path, quick: list[str], landmarker_path: Path, tmp_path: Path
+) -> None:
+    # Videos to extract beside signs to learn: nobody is seen in them.
+    write_video(tmp_path / "gray.mp4", [np.full((64, 64, 3), 128, np.uint8)] * 2)
+    (tmp_path / "gray.csv").write_text("clip_id,path,gloss\n1,gray.mp4,good\n2,gray.mp4,yes\n")
+    (tmp_path / "notes").mkdir()
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "tests/one_of_several.py"]
+    named = ["--recipe", "ksl13", "--stage", "it", "--held-out-session", "few-0", "few-2", "--validation-fraction", "0"]
+    done = subprocess.run(
+        [
+            *(sys.executable, *launch, tmp_path / "notes", "--dataset", tmp_path / "gray.csv", few_clips),
+            *("--output", tmp_path / "run", *named, *quick),
+        ],
+        cwd=repository,
+        env={**os.environ, "SLR_LANDMARKER": str(landmarker_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "run/folds.json").read_text())
+    # Had the other process found other clips, it would have refused the folder.
+    clips = json.loads((tmp_path / "run/few-0/it/clips.json").read_text())["clips"]
+    assert clips == {"train": {"few-2": 12, "gray-0": 2}, "test": {"few-0": 12}}
+    first, second = (Path(tmp_path / "notes" / rank).read_text() for rank in "01")
+    assert f"{tmp_path}/gray.landmarks/part-00000-" in first
+    assert f"{tmp_path}/run/folds.json" in first
+    assert str(tmp_path) not in second
+    assert "2 clips: 0 failed earlier, none to do" in done.stderr
 
 
 @pytest.mark.parametrize(
