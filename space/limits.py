@@ -1,6 +1,25 @@
 """What the page takes, and for how long it keeps it. All limits stand here."""
 
+import math
 import os
+from pathlib import Path
+
+
+def usable_cores(groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Counts the cores that this process may keep busy: those that it may run on, within the quota of its container.
+
+    Args:
+        groups: Where the system shows the container's control group.
+    """
+    cores = len(os.sched_getaffinity(0))
+    # Of the second version of control groups, and of the first.
+    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        files = [groups / name for name in names]
+        if all(file.is_file() for file in files):
+            quota, period = " ".join(file.read_text(encoding="ascii") for file in files).split()
+            return cores if quota in ("max", "-1") else min(cores, math.ceil(int(quota) / int(period)))
+    return cores
+
 
 #: The longest video, in seconds.
 LONGEST_SECONDS = 15
@@ -21,7 +40,7 @@ MOST_MEGABYTES = 2000
 NUM_ANSWERS = 5
 
 #: Requests that are worked on at a time, one a core. More wait, in a queue of this length.
-AT_A_TIME = max(os.cpu_count() or 1, 1)
+AT_A_TIME = usable_cores()
 QUEUE = 100
 
 #: Visitors whose page is remembered, with its answer and in its language; a new one takes the place of whoever was away
