@@ -195,6 +195,14 @@ class HolisticExtractor:
         found.resize((count, *found.shape[1:]), refcheck=False)
         return Landmarks(found, tuple(columns), _mean_rate(times) or info.fps, info.width, info.height)
 
+    def fetch(self) -> None:
+        """Finds the landmark models now and not with the first clip; downloads them where there are none.
+
+        Raises:
+            LandmarkerError: If they are missing, unusable, or cannot be downloaded.
+        """
+        self.model_path = resolve_landmarker(self.model_path)
+
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Any:
         """Opens a video that may come from a stranger; see `open_video`."""

@@ -7,6 +7,7 @@ import pytest
 from hostile_videos import write_song, write_sound, write_video
 
 from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
+from slr_hf.model.landmarker_slr import LandmarkerError
 from slr_hf.model.landmarks_slr import DETECTED_GROUPS, LEFT_HAND, NOSE
 
 #: Frames, and the shares of them in which MediaPipe finds face, pose, left hand and right hand.
@@ -30,6 +31,15 @@ def pictures(path: Path, count: int | None = None, size: int = 640) -> list[np.n
 @pytest.fixture(scope="module")
 def extract(landmarker_path) -> HolisticExtractor:
     return HolisticExtractor(landmarker_path)
+
+
+def test_the_landmark_models_can_be_fetched_before_the_first_clip(landmarker_path, monkeypatch, tmp_path):
+    monkeypatch.setenv("SLR_LANDMARKER", str(landmarker_path))
+    extract = HolisticExtractor()
+    extract.fetch()
+    assert extract.model_path == landmarker_path
+    with pytest.raises(LandmarkerError, match=r"nowhere\.task"):
+        HolisticExtractor(tmp_path / "nowhere.task").fetch()
 
 
 @pytest.mark.integration
