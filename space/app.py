@@ -32,6 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
         recognizer = pipeline(model=model, trust_remote_code=True)
     except OSError as error:
         parser.error(f"no model at {model} (set SLR_MODEL to a folder or Hub id): {error}")
+    try:
+        recognizer.extractor.fetch()  # now, since the processes that look for landmarks have no network
+    except RuntimeError as error:
+        parser.error(str(error))
     Isolation.prepare(type(recognizer.extractor), recognizer.draw)
     serve(recognizer, options.port)
 

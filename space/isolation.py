@@ -1,22 +1,27 @@
-"""Work on visitors' files in a process of its own, with limits of memory and time.
+"""Work on visitors' files in a process of its own, with limits of memory and time, and confined to the files it needs.
 
 A video that crashes its decoder or fills the memory takes that process with it, not the page. What comes back is JSON
-and plain numbers, never a pickle: a video that has taken the process over cannot make the page run its code.
+and plain numbers, never a pickle: a video that has taken the process over cannot make the page run its code. Nor can it
+do much else, see `confinement`; and the page's environment, where secrets are, is not that of the process.
 """
 
 import json
 import logging
 import multiprocessing
+import os
 import resource
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+import confinement
 import limits
 import numpy as np
 
@@ -31,6 +36,13 @@ Product = tuple[dict[str, Any], np.ndarray]
 #: Answers a message: values that JSON can hold, and bytes.
 Answer = Callable[[dict[str, Any], bytes], Product]
 
+#: A file.
+File = str | os.PathLike[str]
+
+#: What the processes get of the page's environment; and by what they know that they have got no more.
+_PASSED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "PATH", "TMPDIR")
+_SEPARATE = "SLR_SEPARATE_ENVIRONMENT"
+
 #: The largest message that is taken from a process, in bytes.
 _LARGEST_MESSAGE = 256 * 1024**2
 
@@ -42,7 +54,15 @@ class Refused(Exception):  # noqa: N818 - a friendly no, not a fault
 class Run(Protocol):
     """How work is done: in a process of its own (`Isolation`), or here (`run_here`)."""
 
-    def __call__(self, work: Callable[..., Product], *arguments: Any, progress: Progress, deadline: float) -> Product:
+    def __call__(
+        self,
+        work: Callable[..., Product],
+        *arguments: Any,
+        progress: Progress,
+        deadline: float,
+        reads: tuple[File, ...] = (),
+        writes: tuple[File, ...] = (),
+    ) -> Product:
         """Does the work.
 
         Args:
@@ -50,6 +70,8 @@ class Run(Protocol):
             *arguments: Its arguments.
             progress: Told how far it is.
             deadline: When to give up, as `time.monotonic` counts.
+            reads: The files that it reads.
+            writes: The files that it writes.
 
         Raises:
             Refused: If the work refuses, is not done in time, or its process is ended by a limit or a crash.
@@ -57,8 +79,15 @@ class Run(Protocol):
         """
 
 
-def run_here(work: Callable[..., Product], *arguments: Any, progress: Progress, deadline: float) -> Product:
-    """Does the work in this process, where videos are trusted."""
+def run_here(
+    work: Callable[..., Product],
+    *arguments: Any,
+    progress: Progress,
+    deadline: float,
+    reads: tuple[File, ...] = (),
+    writes: tuple[File, ...] = (),
+) -> Product:
+    """Does the work in this process, where videos are trusted; see `Run`."""
 
     def report(step: str, done: int, total: int | None) -> None:
         if time.monotonic() > deadline:
@@ -66,6 +95,45 @@ def run_here(work: Callable[..., Product], *arguments: Any, progress: Progress, 
         progress(step, done, total)
 
     return work(*arguments, report)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a process may use.
+
+    Args:
+        megabytes: Memory, and the size of a file.
+        seconds: Processor time.
+        reads: Files that it may read, beside those that Python consists of.
+        writes: Files that it may write.
+    """
+
+    megabytes: int
+    seconds: int
+    reads: tuple[File, ...] = ()
+    writes: tuple[File, ...] = ()
+
+    def keep(self) -> None:
+        """Has this process keep within them for good.
+
+        Raises:
+            RuntimeError: If it has the page's environment, or threads that would stay free.
+            OSError: If the system refuses.
+        """
+        if _SEPARATE not in os.environ:
+            raise RuntimeError(
+                "The process that visitors' processes are forked from has ended, and multiprocessing has started it "
+                "anew with the page's environment, secrets included. Start the page anew."
+            )
+        size = self.megabytes * 1024**2
+        for kind, limit in (
+            (resource.RLIMIT_DATA, size),
+            (resource.RLIMIT_FSIZE, size),
+            (resource.RLIMIT_CPU, self.seconds),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.setrlimit(kind, (limit, limit))
+        confinement.confine(self.reads, self.writes)
 
 
 @dataclass(frozen=True)
@@ -85,43 +153,62 @@ class Isolation:
 
     @staticmethod
     def prepare(*used: Any) -> None:
-        """Starts the process that the others are forked from, with what they need already imported.
+        """Starts the process that the others are forked from, with what they need already imported, and hides this one.
 
-        It must be called before the first work. The main module is not among that: each process imports it anew.
+        It must be called before the first work. The main module is not among that: each process imports it anew. What
+        the system cannot keep the processes from is logged.
 
         Args:
             *used: Classes and functions that work is given.
+
+        Raises:
+            OSError: If the system refuses to hide this process.
         """
+        confinement.hide()
         modules = ["av", "mediapipe.tasks.python.vision", "recognition", *(one.__module__ for one in used)]
         multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
-        forkserver.ensure_running()
+        _start_fork_server()
+        if powers := confinement.powers_left():
+            logger.warning(
+                "A video that took over its decoder could %s. This system cannot prevent it; see SECURITY.md.",
+                ", ".join(powers),
+            )
 
-    def __call__(self, work: Callable[..., Product], *arguments: Any, progress: Progress, deadline: float) -> Product:
+    def __call__(
+        self,
+        work: Callable[..., Product],
+        *arguments: Any,
+        progress: Progress,
+        deadline: float,
+        reads: tuple[File, ...] = (),
+        writes: tuple[File, ...] = (),
+    ) -> Product:
         """Does the work; see `Run`."""
-        with closing(IsolatedProcess(_do, self.megabytes, self.seconds, work, arguments)) as process:
+        bounds = Bounds(self.megabytes, self.seconds, reads, writes)
+        with closing(IsolatedProcess(_do, bounds, work, arguments)) as process:
             while True:
                 message, numbers = process.receive(deadline)
                 if "values" in message:
                     return message["values"], numbers
                 progress(*message["progress"])
 
-    def open(self, begin: Callable[..., Answer], *arguments: Any) -> "IsolatedProcess":
+    def open(self, begin: Callable[..., Answer], *arguments: Any, reads: tuple[File, ...] = ()) -> "IsolatedProcess":
         """Starts a process that answers one message after another.
 
         Args:
             begin: A function of a module. The process calls it with `arguments` at the first message.
             *arguments: Its arguments.
+            reads: The files that it reads.
         """
-        return IsolatedProcess(_converse, self.megabytes, self.seconds, begin, arguments)
+        return IsolatedProcess(_converse, Bounds(self.megabytes, self.seconds, reads), begin, arguments)
 
 
 class IsolatedProcess:
-    """A process with limits, and the line to it.
+    """A process with bounds, and the line to it.
 
     Args:
-        serve: What the process does with its end of the line, its limits, `work` and `arguments`.
-        megabytes: Memory that it may take.
-        seconds: Processor time that it may take.
+        serve: What the process does with its end of the line, its bounds, `work` and `arguments`.
+        bounds: What it may use.
         work: A function of a module.
         arguments: Its arguments.
     """
@@ -129,14 +216,14 @@ class IsolatedProcess:
     def __init__(
         self,
         serve: Callable[..., None],
-        megabytes: int,
-        seconds: int,
+        bounds: Bounds,
         work: Callable[..., Any],
         arguments: tuple[Any, ...],
     ) -> None:
+        _start_fork_server()
         context = multiprocessing.get_context("forkserver")
         self._line, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, megabytes, seconds, work, arguments), daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, bounds, work, arguments), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -211,45 +298,49 @@ class IsolatedProcess:
         return Refused("unreadable" if time.monotonic() < deadline else "too_slow")
 
 
-def _do(
-    line: Connection, megabytes: int, seconds: int, work: Callable[..., Product], arguments: tuple[Any, ...]
-) -> None:
+@cache
+def _start_fork_server() -> None:
+    """Starts the process that the others are forked from, with little of this one's environment; once is enough."""
+    before = dict(os.environ)
+    passed = {name: before[name] for name in _PASSED if name in before}
+    os.environ.clear()
+    # It imports modules from where this process does, which Python 3.11 does not tell it in another way.
+    os.environ.update(passed | {"PYTHONPATH": os.pathsep.join(sys.path), _SEPARATE: "1"})
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _do(line: Connection, bounds: Bounds, work: Callable[..., Product], arguments: tuple[Any, ...]) -> None:
     """What a process does that is started for one work."""
-    _limit(megabytes, seconds)
 
     def report(step: str, done: int, total: int | None) -> None:
         _send(line, {"progress": (step, done, total)})
 
-    _tell(line, lambda: work(*arguments, report))
+    def do() -> Product:
+        bounds.keep()
+        return work(*arguments, report)
+
+    _tell(line, do)
 
 
-def _converse(
-    line: Connection, megabytes: int, seconds: int, begin: Callable[..., Answer], arguments: tuple[Any, ...]
-) -> None:
+def _converse(line: Connection, bounds: Bounds, begin: Callable[..., Answer], arguments: tuple[Any, ...]) -> None:
     """What a process does that answers messages."""
-    _limit(megabytes, seconds)
     answer: Answer | None = None
 
     def answer_next() -> Product:
         nonlocal answer
-        answer = answer or begin(*arguments)
+        if answer is None:
+            bounds.keep()
+            answer = begin(*arguments)
         return answer(values, content)
 
     with suppress(EOFError):  # the page has closed the line
         while True:
             values, content = json.loads(line.recv_bytes()), line.recv_bytes()
             _tell(line, answer_next)
-
-
-def _limit(megabytes: int, seconds: int) -> None:
-    size = megabytes * 1024**2
-    for kind, limit in (
-        (resource.RLIMIT_DATA, size),
-        (resource.RLIMIT_FSIZE, size),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(kind, (limit, limit))
 
 
 def _tell(line: Connection, work: Callable[[], Product]) -> None:

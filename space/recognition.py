@@ -103,7 +103,7 @@ def recognize(
     """Answers a video, step by step.
 
     Args:
-        recognizer: A `SignRecognitionPipeline`.
+        recognizer: A `SignRecognitionPipeline`, whose extractor has fetched its landmark models.
         video: The file.
         mirror: Whether to swap the signer's sides.
         progress: Told how far the request is.
@@ -120,7 +120,9 @@ def recognize(
     if video is None:
         raise Refused("no_video")
     deadline = time.monotonic() + limits.LONGEST_ANSWER
-    found, coordinates = run(find_landmarks, recognizer.extractor, video, progress=progress, deadline=deadline)
+    work: tuple[Any, ...] = (find_landmarks, recognizer.extractor, video)
+    reads = (video, recognizer.extractor.model_path)
+    found, coordinates = run(*work, progress=progress, deadline=deadline, reads=reads)
     landmarks = recognizer.landmarks_class(coordinates, **found)
     answer = recognizer(landmarks, mirror=mirror, top_k=top_k, explain=True)
     outcome = Outcome(
@@ -135,7 +137,7 @@ def recognize(
     middles = [(moment.begin + moment.end) / 2 for moment in outcome.moments]
     work = (draw, recognizer.extractor, recognizer.draw, video, landmarks, mirror, middles, drawn)
     try:
-        seen, _ = run(*work, progress=progress, deadline=deadline)
+        seen, _ = run(*work, progress=progress, deadline=deadline, reads=(video,), writes=(drawn,))
     except BaseException:
         drawn.unlink(missing_ok=True)
         raise

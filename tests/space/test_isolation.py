@@ -13,14 +13,14 @@ from typing import Any
 import isolated_work
 import numpy as np
 import pytest
-from isolation import IsolatedProcess, Isolation, Refused, run_here
+from isolation import Bounds, IsolatedProcess, Isolation, Refused, run_here
 
 SOON = 120.0
 
 
-def ask(work: Any, *arguments: Any, seconds: float = SOON, megabytes: int = 1000) -> Any:
-    deadline = time.monotonic() + seconds
-    return Isolation(megabytes)(work, *arguments, progress=lambda *_: None, deadline=deadline)
+def ask(work: Any, *arguments: Any, megabytes: int = 1000, **files: Any) -> Any:
+    deadline = time.monotonic() + SOON
+    return Isolation(megabytes)(work, *arguments, progress=lambda *_: None, deadline=deadline, **files)
 
 
 def run_program(code: str) -> bytes:
@@ -69,7 +69,7 @@ def test_a_process_that_crashes_or_fills_the_memory_ends_alone(work: Any) -> Non
 
 def test_a_process_cannot_fill_the_disk(tmp_path: Path) -> None:
     with pytest.raises((Refused, RuntimeError)):
-        ask(isolated_work.fill_disk, str(tmp_path / "large"), megabytes=500)
+        ask(isolated_work.fill_disk, str(tmp_path / "large"), megabytes=500, writes=(tmp_path / "large",))
     assert (tmp_path / "large").stat().st_size <= 500 * 1024**2
 
 
@@ -176,7 +176,7 @@ def test_a_process_that_is_gone_takes_no_message(counter: IsolatedProcess) -> No
 
 
 def test_half_a_message_is_not_waited_for() -> None:
-    process = IsolatedProcess(isolated_work.stop_in_the_middle, 1000, 60, isolated_work.double, ())
+    process = IsolatedProcess(isolated_work.stop_in_the_middle, Bounds(1000, 60), isolated_work.double, ())
     # More than the line holds, so it is sent in pieces.
     with closing(process), pytest.raises(Refused, match="too_slow"):
         tell(process, bytes(10**7), seconds=2)

@@ -208,7 +208,10 @@ def test_a_picture_larger_than_any_camera_is_refused_before_it_is_unpacked(size:
 def test_the_process_of_a_camera_finds_what_the_landmarker_finds(data_dir: Path, landmarker_path: Path) -> None:
     extractor = HolisticExtractor(landmarker_path)
     pictures = [picture for _, picture in extractor.frames(data_dir / "videos/msl150_hoy_001.mp4")][30:33]
-    with closing(Isolation().open(open_camera, extractor)) as camera, extractor.track() as tracker:
+    with (
+        closing(Isolation().open(open_camera, extractor, reads=(landmarker_path,))) as camera,
+        extractor.track() as tracker,
+    ):
         for number, picture in enumerate(pictures):
             packed = io.BytesIO()
             Image.fromarray(picture).save(packed, "PNG")
