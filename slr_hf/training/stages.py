@@ -20,6 +20,7 @@ from slr_hf.model.loading_slr import load_model
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
+from slr_hf.training.processes import main_process_first
 from slr_hf.training.recipes.recipe import STAGES, Recipe
 from slr_hf.training.trainer import METRICS, TRAIN, VALIDATION, SignTrainer, training_arguments
 from slr_hf.whole_files import whole_folder, write_json, writing
@@ -115,14 +116,14 @@ def run_stage(
     if start is not None:
         _check_start(start, splits)
     arguments = training_arguments(recipe, folder, validate=VALIDATION in splits, device=device, report_to=report_to)
-    with arguments.main_process_first():
+    with main_process_first(device):
         _claim(folder / "recipe.json", recipe.to_dict())
         origin = {} if from_model is None else {"from_model": str(from_model)}
         _claim(folder / "clips.json", {**describe(splits), **origin})
     best = folder / BEST
     if best.is_dir():
         logger.info("%s is finished already.", folder)
-        with arguments.main_process_first():
+        with main_process_first(device):
             _remove_checkpoints(folder)
         return json.loads((best / "metrics.json").read_text(encoding="utf-8"))
 

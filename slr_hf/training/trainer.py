@@ -41,6 +41,7 @@ from slr_hf.training.augmentations import Layout, PartDropout
 from slr_hf.training.averaging import TRAINED_WEIGHTS, WeightAverage
 from slr_hf.training.losses import soft_targets
 from slr_hf.training.metrics import cross_entropy, mean_class_accuracy, top_k_accuracy
+from slr_hf.training.processes import uses_cpu
 from slr_hf.training.recipes.recipe import LAYER_GROUPS, Recipe
 from slr_hf.training.schedules import Plateau
 from slr_hf.whole_files import writing
@@ -77,12 +78,12 @@ def training_arguments(
         device: "cpu", or "auto" for an accelerator where there is one.
         report_to: Where else to log to, such as "trackio" or "tensorboard".
     """
-    on_gpu = device != "cpu" and torch.cuda.is_available()
+    on_gpu = not uses_cpu(device) and torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(output),
         seed=recipe.seed,
         data_seed=recipe.seed,  # all processes draw the same order, whatever their own seeds
-        use_cpu=device == "cpu",
+        use_cpu=uses_cpu(device),
         bf16=(on_gpu and is_torch_bf16_gpu_available()) if recipe.bf16 == "auto" else recipe.bf16,
         dataloader_pin_memory=on_gpu,
         # One process collates about 5,000 clips a second, which a GPU may take in; a CPU never does.
