@@ -33,10 +33,20 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes the weights of now into the average; to be called after every optimizer step."""
+        """Takes the weights of now into the average; to be called after every optimizer step.
+
+        Raises:
+            ValueError: If the weights are no longer those of a whole model: FSDP and DeepSpeed shard them.
+        """
+        trained = [parameter.detach() for parameter in self.model.parameters()]
+        if [(type(weight), weight.shape) for weight in trained] != [(type(one), one.shape) for one in self.weights]:
+            raise ValueError(
+                "The average of the weights (`average_decay`) needs the whole model in each process, but FSDP or "
+                "DeepSpeed has sharded its weights. Train without sharding, as torchrun and `accelerate launch` do by "
+                "themselves, or set `average_decay=0`."
+            )
         self.steps += 1
         decay = min(self.decay, self.steps / (self.steps + 10))
-        trained = [parameter.detach() for parameter in self.model.parameters()]
         torch._foreach_lerp_(self.weights, trained, 1 - decay)
 
     @contextmanager

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 
 from slr_hf.training.averaging import TRAINED_WEIGHTS, WeightAverage
 
@@ -88,3 +90,15 @@ def test_average_and_trained_weights_survive_a_checkpoint(tmp_path: Path) -> Non
         one.update()
     with average.applied(), again.applied():
         assert torch.equal(restored.bias, model.bias)
+
+
+def test_sharded_weights_are_refused() -> None:
+    model = make_model(1.0)
+    average = WeightAverage(model, decay=0.5)
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+        with pytest.raises(ValueError, match=r"`average_decay`.*FSDP"):
+            average.update()
+    finally:
+        distributed.destroy_process_group()
