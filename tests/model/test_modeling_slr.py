@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import torch
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.model.landmarks_slr import default_parts
@@ -17,6 +19,47 @@ def make_model(**overrides) -> SLRForSignClassification:
     torch.manual_seed(0)
     fields = {"num_local_layers": 1, "num_global_layers": 1, "sliding_window": 3, "id2label": LABELS, **overrides}
     return SLRForSignClassification(SLRConfig.from_size("tiny", **fields)).eval()
+
+
+HANDS = {
+    "parts": [part for part in default_parts() if part.get("anchor") is not None],
+    "cross_modal_pairs": [["left_hand", "right_hand"]],
+}
+
+SMALLEST = {"patch_width": 16, "hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
+
+
+def make_small_model(**overrides) -> SLRForSignClassification:
+    """A model of the hands alone with every kind of layer, to train on `make_small_batch`."""
+    return make_model(**{**HANDS, **SMALLEST, "num_convolutions": 1, "num_classifier_layers": 1, **overrides}).train()
+
+
+def make_small_batch() -> dict:
+    batch = make_batch((12, 7))
+    return {**batch, "keypoints": batch["keypoints"][:, :, :42], "part_mask": batch["part_mask"][:, :, :2]}
+
+
+def backward(model: torch.nn.Module, batch: dict) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The loss of a training step, and the gradients of all its parameters."""
+    output = model(**batch, labels=torch.arange(len(batch["keypoints"])))
+    auxiliary = sum(F.cross_entropy(item.float(), torch.zeros(len(item)).long()) for item in output.auxiliary_logits)
+    loss = output.loss + auxiliary + output.confidence_logits.float().square().mean()
+    model.zero_grad()
+    loss.backward()
+    return loss.detach(), {name: value.grad.clone() for name, value in model.named_parameters()}
+
+
+class AttentionSizes(TorchFunctionMode):
+    """Notes the batch and the heads of every call of PyTorch's attention."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes: list[tuple[int, int]] = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function is F.scaled_dot_product_attention:
+            self.sizes.append(tuple(args[0].shape[:2]))
+        return function(*args, **(kwargs or {}))
 
 
 def make_batch(lengths: tuple[int, ...] = (30, 17, 1), frames: int | None = None, seed: int = 1) -> dict:
@@ -132,6 +175,22 @@ class TestAttention:
         sparse, full = make_model(global_attention="strided", attention_stride=1), make_model()
         batch = make_batch()
         torch.testing.assert_close(logits(sparse, batch), logits(full, batch), rtol=0, atol=1e-6)
+
+    def test_no_call_has_more_than_the_largest_grid_of_a_gpu(self):
+        """CUDA takes 65,535 at most, of the batch or of the batch times the heads."""
+        with torch.device("meta"), AttentionSizes() as calls:  # tensors without contents
+            embed = make_small_model().slr.embedding
+            embedded = embed(torch.rand(512, 128, 42, 4), torch.ones(512, 128, 2).bool(), torch.rand(512, 128))
+        assert tuple(embedded.shape) == (512, 128, 32)
+        assert sum(batch for batch, _ in calls.sizes) == 4 * 512 * 128  # each hand to itself and to the other
+        assert max(batch * heads for batch, heads in calls.sizes) <= 65_535
+
+    def test_pieces_of_a_large_batch_are_embedded_as_the_whole(self):
+        embed = make_small_model().eval().slr.embedding
+        points, seen = torch.randn(100, 42, 12), torch.rand(100, 2) > 0.2
+        whole = embed.embed_frames(points, seen)
+        for embed.frames_at_once in (1, 30, 50, 100, 101):
+            torch.testing.assert_close(embed.embed_pieces(points, seen), whole, rtol=0, atol=1e-5)
 
     def test_only_differences_of_time_matter(self):
         model, batch = make_model(), make_batch((30,))
