@@ -374,7 +374,9 @@ class TemporalConvolution(nn.Module):
 
     @staticmethod
     def _convolve(row: torch.Tensor, layer: Any) -> torch.Tensor:
-        return F.conv2d(row, layer.weight.unsqueeze(2), layer.bias, padding=(0, layer.padding[0]), groups=layer.groups)
+        # A view, for its gradient has the weight's own strides, which DDP wants; that of `unsqueeze` has a picture's.
+        weight = layer.weight.view(layer.out_channels, 1, 1, -1)
+        return F.conv2d(row, weight, layer.bias, padding=(0, layer.padding[0]), groups=layer.groups)
 
 
 class TransformerBlock(GradientCheckpointingLayer):

@@ -352,6 +352,13 @@ class TestTraining:
         answers = torch.stack([logits(model, batch)[0] for _ in range(40)])
         assert len(answers.round(decimals=4).unique(dim=0)) == 4
 
+    def test_gradients_lie_in_memory_as_their_weights_do(self):
+        """Else data-parallel training warns of their strides: it may copy them more slowly."""
+        model = make_small_model(convolution_kernels=(3, 5))
+        _, gradients = backward(model, make_small_batch())
+        strides = {name: weight.stride() for name, weight in model.named_parameters()}
+        assert {name: gradient.stride() for name, gradient in gradients.items()} == strides
+
     def test_bfloat16_runs(self):
         model, batch = make_model(), make_batch()
         expected = logits(model, batch)
