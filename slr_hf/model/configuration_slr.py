@@ -107,7 +107,7 @@ class SLRConfig(PreTrainedConfig):
         classifier_dropout: Dropout of the pooled embedding.
         drop_path_rate: Largest rate of stochastic depth; it rises linearly from block to block up to the last.
         layer_drop: Probability that a training step skips a block for the whole batch (LayerDrop, Fan et al. 2020,
-            https://arxiv.org/abs/1909.11556).
+            https://arxiv.org/abs/1909.11556). It saves no time: a skipped block is computed and left out.
         residual_weight: Initial value of the learned weight (a channel each) of every residual branch.
         rms_norm_eps: Epsilon of RMSNorm.
 

@@ -443,13 +443,14 @@ class HierarchicalTransformer(nn.Module):
         """Maps `(batch, frames, hidden_size)` to the same shape."""
         for blocks, attention_mask in ((self.local_blocks, local_mask), (self.global_blocks, global_mask)):
             for block in blocks:
-                if not self._skipped():
-                    hidden_states = block(hidden_states, frame_mask, attention_mask, rotary, **kwargs)
+                transformed = block(hidden_states, frame_mask, attention_mask, rotary, **kwargs)
+                if self.training and self.layer_drop > 0:
+                    # A skipped block is computed nonetheless: to choose in Python would wait for the device, cut a
+                    # compiled graph in two, and leave other processes without the gradients that they average.
+                    kept = torch.rand((), device=hidden_states.device) >= self.layer_drop
+                    transformed = torch.where(kept, transformed, hidden_states)
+                hidden_states = transformed
         return self.norm(hidden_states)
-
-    def _skipped(self) -> bool:
-        """Draws whether LayerDrop skips a block in this step."""
-        return self.training and self.layer_drop > 0 and torch.rand(()).item() < self.layer_drop
 
 
 class MultiScalePooling(nn.Module):

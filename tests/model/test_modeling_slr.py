@@ -352,6 +352,30 @@ class TestTraining:
         answers = torch.stack([logits(model, batch)[0] for _ in range(40)])
         assert len(answers.round(decimals=4).unique(dim=0)) == 4
 
+    def test_layer_drop_follows_the_seed_and_leaves_every_weight_its_gradient(self):
+        """Processes that average gradients wait for that of every weight."""
+        model, losses = make_small_model(layer_drop=0.5, hidden_dropout=0.0, drop_path_rate=0.0), []
+        for seed in (1, 1, *range(2, 10)):
+            torch.manual_seed(seed)
+            loss, gradients = backward(model, make_small_batch())
+            losses.append(loss.item())
+            assert gradients.keys() == dict(model.named_parameters()).keys()
+        assert losses[0] == losses[1]
+        assert len(set(losses)) > 1
+
+    def test_a_step_compiles_without_a_break_in_its_graph(self):
+        model = make_small_model(layer_drop=0.5, drop_path_rate=0.5, attention_dropout=0.1)
+        # A break is an error here, and no C++ compiler is needed.
+        compiled = torch.compile(model, fullgraph=True, backend="eager")
+        found = []
+        for each in (model, compiled):
+            torch.manual_seed(0)
+            found.append(backward(each, make_small_batch()))
+        (expected_loss, expected), (loss, gradients) = found
+        torch.testing.assert_close(loss, expected_loss)
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(gradient, expected[name.removeprefix("_orig_mod.")], msg=name)
+
     def test_gradients_lie_in_memory_as_their_weights_do(self):
         """Else data-parallel training warns of their strides: it may copy them more slowly."""
         model = make_small_model(convolution_kernels=(3, 5))
