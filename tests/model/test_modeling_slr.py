@@ -383,6 +383,18 @@ class TestTraining:
         strides = {name: weight.stride() for name, weight in model.named_parameters()}
         assert {name: gradient.stride() for name, gradient in gradients.items()} == strides
 
+    def test_autocast_to_bfloat16_gives_nearly_the_gradients_of_float32(self):
+        model = make_model(hidden_dropout=0.0, classifier_dropout=0.0, drop_path_rate=0.0).train()
+        expected_loss, expected = backward(model, make_batch())
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, gradients = backward(model, make_batch())
+        assert loss.item() == pytest.approx(expected_loss.item(), rel=0.02)
+        joined, expected_joined = (
+            torch.cat([gradient.flatten() for gradient in each.values()]) for each in (gradients, expected)
+        )
+        assert torch.isfinite(joined).all()
+        assert torch.linalg.vector_norm(joined - expected_joined) < 0.05 * torch.linalg.vector_norm(expected_joined)
+
     def test_bfloat16_runs(self):
         model, batch = make_model(), make_batch()
         expected = logits(model, batch)
