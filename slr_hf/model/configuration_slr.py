@@ -95,7 +95,7 @@ class SLRConfig(PreTrainedConfig):
         num_convolutions: Temporal convolutions of a block, before its attention.
         convolution_kernels: Kernel sizes, in frames, of a temporal convolution; its channels are divided among them.
         convolution_expansion: Channels inside a temporal convolution, as a multiple of `hidden_size`.
-        pooling_scales: Numbers of equal segments of the clip that multi-scale pooling averages over.
+        pooling_scales: Numbers of segments of equally many frames that multi-scale pooling averages over.
         classifier: How an embedding becomes logits: "layers" = trained layers; "prototypes" = by its nearness to one
             vector a gloss, without training (`scripts/enroll.py`).
         prototype_scale: Factor on the cosine between an embedding and a prototype.

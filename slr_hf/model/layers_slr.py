@@ -20,7 +20,7 @@ LARGEST_GRID = 65_535
 def rotary_table(positions: torch.Tensor, head_dim: int, theta: float, dtype: torch.dtype) -> RotaryTable:
     """Cosines and sines of the rotary positions (Su et al. 2021, https://arxiv.org/abs/2104.09864).
 
-    They come from the true time of each frame, so a dropped frame leaves a gap and does not warp time.
+    They come from the true time of each frame, in which a dropped frame leaves a gap.
 
     Args:
         positions: `(batch, frames)`.
@@ -454,7 +454,7 @@ class HierarchicalTransformer(nn.Module):
 
 
 class MultiScalePooling(nn.Module):
-    """Means over 1, 2, 4, 8 equal segments of the clip, in the manner of a temporal pyramid (Lazebnik et al. 2006)."""
+    """Means over 1, 2, 4, 8 segments of equally many frames, like a temporal pyramid (Lazebnik et al. 2006)."""
 
     def __init__(self, config: SLRConfig) -> None:
         super().__init__()

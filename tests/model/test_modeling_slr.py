@@ -176,6 +176,14 @@ class TestAttention:
         batch = make_batch()
         torch.testing.assert_close(logits(sparse, batch), logits(full, batch), rtol=0, atol=1e-6)
 
+    def test_the_window_counts_frames_across_a_gap_of_time(self):
+        model, batch = make_model(), make_batch((30,))
+        model.set_attn_implementation("eager")
+        batch["positions"][:, 15:] += 100
+        local, _ = model(**batch, output_attentions=True).attentions
+        distance = (torch.arange(30)[:, None] - torch.arange(30)).abs()
+        assert torch.equal(local[0, 0] > 0, distance <= 3)
+
     def test_no_call_has_more_than_the_largest_grid_of_a_gpu(self):
         """CUDA takes 65,535 at most, of the batch or of the batch times the heads."""
         with torch.device("meta"), AttentionSizes() as calls:  # tensors without contents
@@ -219,7 +227,7 @@ class TestAttention:
 
 
 class TestPooling:
-    def test_segments_average_equal_shares_of_the_valid_time(self):
+    def test_segments_average_equal_shares_of_the_valid_frames(self):
         pooling = MultiScalePooling(make_model().config)
         weights = pooling.segment_weights(torch.tensor([[1.0, 1, 1, 0]]))[0]
         torch.testing.assert_close(weights[0], torch.tensor([1 / 3, 1 / 3, 1 / 3, 0]))
