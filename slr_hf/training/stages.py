@@ -20,7 +20,7 @@ from slr_hf.model.loading_slr import load_model
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
-from slr_hf.training.processes import main_process_first
+from slr_hf.training.processes import is_main_process, main_process_first
 from slr_hf.training.recipes.recipe import STAGES, Recipe
 from slr_hf.training.trainer import METRICS, TRAIN, VALIDATION, SignTrainer, training_arguments
 from slr_hf.whole_files import whole_folder, write_json, writing
@@ -43,7 +43,7 @@ _SEEN_COLUMNS = {TRAINING_CLIPS: "clip_id", TRAINING_SESSIONS: "session"}
 
 
 class StageError(RuntimeError):
-    """A stage cannot start: another training lives in its folder, or the stage before it is missing."""
+    """A stage cannot start: its folder holds another training, or is not shared, or the stage before it is missing."""
 
 
 def run_stages(
@@ -117,6 +117,11 @@ def run_stage(
         _check_start(start, splits)
     arguments = training_arguments(recipe, folder, validate=VALIDATION in splits, device=device, report_to=report_to)
     with main_process_first(device):
+        if not is_main_process() and not (folder / "recipe.json").is_file():
+            raise StageError(
+                f"{folder} is not the folder that the first process of this training writes. On several machines it "
+                "must lie on a disk that all of them see."
+            )
         _claim(folder / "recipe.json", recipe.to_dict())
         origin = {} if from_model is None else {"from_model": str(from_model)}
         _claim(folder / "clips.json", {**describe(splits), **origin})

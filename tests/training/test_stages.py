@@ -244,3 +244,11 @@ def test_learning_curves_of_all_stages_stand_beside_the_last_model(
     (last,) = curves["ft1"]
     assert last["validation"] == pytest.approx(metrics["validation"])
     assert last.keys() == {"epoch", "train", "validation"}  # test clips are not measured in training
+
+
+def test_a_process_that_does_not_see_the_first_ones_folder_refuses(
+    splits: DatasetDict, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slr_hf.training.stages.is_main_process", lambda: False)
+    with pytest.raises(StageError, match="a disk that all of them see"):
+        run_stages(splits, {"it": recipe}, tmp_path, KeypointProcessor(), device="cpu")
