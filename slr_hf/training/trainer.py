@@ -136,8 +136,8 @@ class SignTrainer(Trainer):
         teacher: The model whose answers `distillation_weight` pulls towards.
 
     Raises:
-        ValueError: If the recipe needs a teacher or validation clips that are not given, if the weights of
-            `average_decay` would be spread over devices, or if one process would train on several GPUs.
+        ValueError: If the recipe needs a teacher or validation clips that are not given, or one process would train on
+            several GPUs.
     """
 
     def __init__(
@@ -173,11 +173,6 @@ class SignTrainer(Trainer):
             preprocess_logits_for_metrics=_keep_logits,
             callbacks=[_EarlyStopping(recipe.patience)] if eval_dataset is not None else None,
         )
-        if recipe.average_decay and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
-            raise ValueError(
-                "`average_decay` averages whole weights, but FSDP and DeepSpeed spread them over devices. "
-                "Set average_decay=0, or train with plain data parallelism."
-            )
         self.recipe = recipe
         self.processor = processor
         self.num_labels: int = len(model.config.id2label or {})
