@@ -65,10 +65,11 @@ class OnnxRecognizer(nn.Module):
         self.processor: Any = KeypointProcessor.from_dict(json.loads(facts["processor"]))
         self.points: tuple[int, ...] = tuple(json.loads(facts["points"]))
 
-    def forward(self, **inputs: torch.Tensor) -> ModelOutput:
+    def forward(self, return_dict: bool = True, **inputs: torch.Tensor) -> ModelOutput:
         """Runs the file.
 
         Args:
+            return_dict: Asked for by the pipeline, and the only form there is.
             **inputs: See `LandmarkNormalizer`.
 
         Returns:

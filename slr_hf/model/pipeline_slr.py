@@ -59,6 +59,7 @@ class SignRecognitionPipeline(Pipeline):
         fps: Frames a second of `inputs` given as frames.
         progress: Called with the frames done and their total (or `None`) while landmarks are found.
         explain: Whether to tell which frames the answer rests on.
+        batch_size: How many clips of a list go through the model at a time. The answers are the same.
 
     It returns, for each clip:
         - predictions: `top_k` times `{"label": gloss, "score": probability}`, the best first.
@@ -189,17 +190,25 @@ class SignRecognitionPipeline(Pipeline):
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> ModelOutput:
         inputs = dict(input_tensors)
         warnings = inputs.pop("warnings")
-        return ModelOutput(outputs=self.model(**inputs), warnings=warnings, positions=inputs.get("positions"))
+        outputs = self.model(**inputs, return_dict=True)
+        # Flat, and a tensor first: so Pipeline takes batches apart again.
+        return ModelOutput(
+            logits=outputs["logits"],
+            confidence_logits=outputs.get("confidence_logits"),
+            frame_weights=outputs.get("frame_weights"),
+            positions=inputs.get("positions"),
+            attention_mask=inputs.get("attention_mask"),
+            warnings=warnings,
+        )
 
     def postprocess(  # type: ignore[override]
         self, model_outputs: ModelOutput, top_k: int = 5, explain: bool = False
     ) -> dict[str, Any]:
         """Names the best glosses."""
-        outputs = model_outputs["outputs"]
-        probabilities = outputs["logits"][0].float().softmax(dim=-1)
+        probabilities = model_outputs["logits"][0].float().softmax(dim=-1)
         scores, labels = probabilities.topk(min(top_k, len(probabilities)))
-        if outputs.get("confidence_logits") is not None:
-            confidence = torch.sigmoid(outputs["confidence_logits"][0].float()).item()
+        if model_outputs["confidence_logits"] is not None:
+            confidence = torch.sigmoid(model_outputs["confidence_logits"][0].float()).item()
         else:
             confidence = scores[0].item()
         id2label = self.model.config.id2label or {}
@@ -208,9 +217,11 @@ class SignRecognitionPipeline(Pipeline):
             for label, score in zip(labels.tolist(), scores.tolist(), strict=True)
         ]
         answer = {"predictions": predictions, "confidence": confidence, "warnings": model_outputs["warnings"]}
-        if explain and outputs.get("frame_weights") is not None:
-            times = model_outputs["positions"][0].float() / self.feature_extractor.frame_rate
-            answer |= {"times": times.tolist(), "frame_weights": outputs["frame_weights"][0].float().tolist()}
+        if explain and model_outputs["frame_weights"] is not None:
+            frames = model_outputs["attention_mask"][0].bool()  # not the padding of its batch
+            times = model_outputs["positions"][0, frames].float() / self.feature_extractor.frame_rate
+            weights = model_outputs["frame_weights"][0, frames].float()
+            answer |= {"times": times.tolist(), "frame_weights": weights.tolist()}
         return answer
 
     def find_warnings(self, landmarks: Landmarks) -> list[str]:

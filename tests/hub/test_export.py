@@ -166,6 +166,15 @@ def test_the_pipeline_answers_as_with_the_model(exported_file, small_model_dir, 
             assert ours_one["score"] == pytest.approx(theirs_one["score"], abs=1e-5), name
 
 
+def test_the_pipeline_answers_clips_in_batches_as_one_by_one(exported_file):
+    recognize = OnnxSignRecognitionPipeline.from_pretrained(exported_file, threads=1)
+    clips = made_up_clips()[:5]
+    for found, clip in zip(recognize(clips, batch_size=2), clips, strict=True):
+        expected = recognize(clip)
+        assert [item["label"] for item in found["predictions"]] == [item["label"] for item in expected["predictions"]]
+        assert found["confidence"] == pytest.approx(expected["confidence"], abs=1e-5)
+
+
 @pytest.mark.integration
 def test_the_pipeline_answers_a_video(exported_file, small_model_dir, data_dir, landmarker_path):
     video = data_dir / "videos" / "msl150_hoy_001.mp4"

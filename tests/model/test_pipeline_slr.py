@@ -85,6 +85,25 @@ def test_a_list_gives_a_list(recognize):
     assert [len(answer["predictions"]) for answer in answers] == [3, 3]
 
 
+@pytest.mark.parametrize("batch_size", [2, 3, 8])
+@pytest.mark.parametrize("confidence_head", [True, False])
+def test_clips_in_batches_are_answered_as_one_by_one(batch_size, confidence_head):
+    config = SLRConfig.from_size("tiny", id2label={0: "yes", 1: "no", 2: "hello"}, confidence_head=confidence_head)
+    torch.manual_seed(0)
+    recognize = SignRecognitionPipeline(SLRForSignClassification(config), KeypointProcessor(), device="cpu")
+    hands = (LEFT_HAND, RIGHT_HAND)
+    clips = [clip(), clip(frames=7), clip(lost=hands), clip(lost=hands, seen_frames=3), clip(frames=33)]
+    answers = recognize(clips, batch_size=batch_size, explain=True)
+    assert len(answers) == len(clips)
+    for found, landmarks in zip(answers, clips, strict=True):
+        expected = recognize(landmarks, explain=True)
+        assert found["warnings"] == expected["warnings"]
+        assert found["confidence"] == pytest.approx(expected["confidence"], abs=1e-5)
+        assert [item["label"] for item in found["predictions"]] == [item["label"] for item in expected["predictions"]]
+        for name in ("times", "frame_weights"):
+            assert found[name] == pytest.approx(expected[name], abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("lost", "seen_frames", "warnings"),
     [
