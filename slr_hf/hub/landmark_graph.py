@@ -329,7 +329,7 @@ class LandmarkRecognizer(nn.Module):
             Probabilities float32 `(batch, num_labels)`, and the probability that the first answer is right
             `(batch,)`: the largest one, where the model has no confidence head.
         """
-        outputs = self.model(**self.normalizer(landmarks, num_frames, fps, aspect, mirror))
+        outputs = self.model(**self.normalizer(landmarks, num_frames, fps, aspect, mirror), return_dict=True)
         probabilities = outputs.logits.float().softmax(dim=-1)
         if outputs.confidence_logits is None:
             return probabilities, probabilities.amax(dim=-1)

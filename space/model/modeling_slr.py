@@ -305,7 +305,7 @@ class SLRForSignClassification(SLRPreTrainedModel):
         Raises:
             ValueError: If the keypoints do not fit the configuration's parts.
         """
-        outputs = self.slr(keypoints, part_mask, positions, attention_mask, **kwargs)
+        outputs = self.slr(keypoints, part_mask, positions, attention_mask, return_dict=True, **kwargs)
         logits, auxiliary_logits = self.classifier(outputs.pooled_output)
         confidence_logits = None if self.confidence is None else self.confidence(logits)
         return SignClassifierOutput(

@@ -330,6 +330,19 @@ class TestSaving:
         assert torch.equal(other(**batch).pooled_output, model(**batch).pooled_output)
 
 
+class TestOutput:
+    @pytest.mark.parametrize("model", [make_model(), make_model().slr], ids=["classifier", "backbone"])
+    def test_is_a_tuple_where_no_dictionary_is_wanted(self, model, monkeypatch):
+        batch = make_batch()
+        expected = model(**batch).to_tuple()
+        asked = model(**batch, return_dict=False)
+        monkeypatch.setattr(model.config, "return_dict", False)
+        for found in (asked, model(**batch)):
+            assert isinstance(found, tuple)
+            assert len(found) == len(expected)
+            assert torch.equal(found[0], expected[0])
+        assert torch.equal(model(**batch, return_dict=True)[0], expected[0])
+
 class TestTraining:
     def test_gradient_checkpointing_gives_the_same_gradients(self):
         plain = make_model(hidden_dropout=0.0, classifier_dropout=0.0, drop_path_rate=0.0).train()

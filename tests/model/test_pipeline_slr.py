@@ -104,6 +104,12 @@ def test_clips_in_batches_are_answered_as_one_by_one(batch_size, confidence_head
             assert found[name] == pytest.approx(expected[name], abs=1e-5)
 
 
+def test_a_model_that_is_set_to_give_tuples_is_answered_with_too(recognize, monkeypatch):
+    expected = recognize(clip())
+    monkeypatch.setattr(recognize.model.config, "return_dict", False)
+    assert recognize(clip()) == expected
+
+
 @pytest.mark.parametrize(
     ("lost", "seen_frames", "warnings"),
     [
