@@ -105,7 +105,7 @@ class PrototypeClassifier(nn.Module):
     def __init__(self, config: SLRConfig) -> None:
         super().__init__()
         self.scale = float(config.prototype_scale)
-        self.weight = nn.Parameter(torch.zeros(config.num_labels or 1, config.hidden_size))
+        self.weight = nn.Parameter(torch.empty(config.num_labels or 1, config.hidden_size))
 
     def forward(self, pooled: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """Maps `(batch, hidden_size)` to logits `(batch, num_labels)`; there are no auxiliary logits."""
@@ -173,6 +173,8 @@ class SLRPreTrainedModel(PreTrainedModel):
             # About the classifier's own probability, which training then corrects.
             init.constant_(module.weight, 0.5)
             init.zeros_(module.bias)
+        elif isinstance(module, PrototypeClassifier):
+            init.zeros_(module.weight)
         elif isinstance(module, nn.RMSNorm):
             init.ones_(module.weight)
         elif isinstance(module, Residual):

@@ -1,6 +1,9 @@
 """The model: the same answer however a clip is padded, loaded or computed, and layers that do what their names say."""
 
 import copy
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
 
 import pytest
 import torch
@@ -328,6 +331,35 @@ class TestSaving:
         batch = make_batch()
         assert tuple(other(**batch).logits.shape) == (3, 2)
         assert torch.equal(other(**batch).pooled_output, model(**batch).pooled_output)
+
+
+@pytest.fixture
+def garbage() -> Iterator[None]:
+    """Memory that nobody has filled holds NaN, or the largest integer."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+class TestMissingWeights:
+    @pytest.mark.usefixtures("garbage")
+    @pytest.mark.parametrize("classifier", ["layers", "prototypes"])
+    def test_each_is_made_as_in_a_new_model_and_touches_no_other(self, classifier):
+        sizes = {"patch_width": 16, "hidden_size": 32, "intermediate_size": 32, "num_convolutions": 1}
+        new = make_model(**sizes, classifier=classifier)
+        weights = {name: torch.full_like(weight, 7) for name, weight in new.state_dict().items()}
+        for name, fresh in new.named_parameters():
+            kept = {key: weight for key, weight in weights.items() if key != name}
+            loaded = SLRForSignClassification.from_pretrained(None, config=new.config, state_dict=kept)
+            found = loaded.get_parameter(name)
+            if (fresh == fresh.flatten()[0]).all():
+                assert torch.equal(found, fresh), name
+            else:  # drawn at random; the fewest numbers of a weight are 16
+                assert 0.3 < found.std() / fresh.std() < 3, name
+                assert found.mean().abs() < found.std(), name
+            assert all(torch.equal(loaded.get_parameter(key), weight) for key, weight in kept.items()), name
+            for (buffer, values), expected in zip(loaded.named_buffers(), new.buffers(), strict=True):
+                assert torch.equal(values, expected), buffer
 
 
 class TestOutput:
