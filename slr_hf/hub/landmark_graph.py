@@ -99,7 +99,8 @@ class LandmarkNormalizer(nn.Module):
         Args:
             landmarks: Float32 `(batch, frames, len(self.points), 3)`: x and y as fractions of the frame's width and
                 height, NaN = not detected.
-            num_frames: Int64 `(batch,)`, at least 1: the frames of each clip; the rest of `landmarks` is not read.
+            num_frames: Int64 `(batch,)`, the frames of each clip; the rest of `landmarks` is not read. A clip may have
+                none, but not every clip of a batch.
             fps: Float32 `(batch,)`, frames a second; 0 where unknown.
             aspect: Float32 `(batch,)`, width / height of the frames.
             mirror: Bool `(batch,)`, whether to swap the signer's sides. Without effect where the parts cannot be
@@ -273,7 +274,7 @@ class LandmarkNormalizer(nn.Module):
         longest = sizes.max().item()
         torch._check(longest >= 1)
         # Doubles: in a long clip, the rounding of singles would let neighbours of a share leak into it.
-        step = num_frames.double() / sizes.double()
+        step = num_frames.double() / sizes.double().clamp(min=1)  # of a clip without frames, 0
         place = torch.arange(longest, device=keypoints.device)
         frame = torch.arange(keypoints.shape[1], device=keypoints.device).double()
         start = torch.maximum((place * step[:, None]).unsqueeze(-1), frame)

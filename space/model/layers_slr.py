@@ -480,7 +480,8 @@ class AttentionPooling(nn.Module):
         """Maps `(batch, frames, hidden_size)` to `(batch, hidden_size)`, and the weights `(batch, heads, frames)`."""
         scores = self.score(hidden_states).transpose(1, 2).float()
         scores = scores.masked_fill(~frame_mask[:, None], torch.finfo(scores.dtype).min)
-        weights = scores.softmax(dim=-1).to(hidden_states.dtype)
+        # Of a clip that is all padding, every frame would weigh the same.
+        weights = scores.softmax(dim=-1).to(hidden_states.dtype) * frame_mask[:, None]
         values = self.value(hidden_states).unflatten(-1, (self.heads, -1))
         return torch.einsum("bht,bthc->bhc", weights, values).flatten(1), weights
 
@@ -500,6 +501,7 @@ class TemporalPooling(nn.Module):
         valid = frame_mask.unsqueeze(-1)
         mean = (hidden_states * valid).sum(dim=1) / valid.sum(dim=1).clamp(min=1)
         maximum = hidden_states.masked_fill(~valid, torch.finfo(hidden_states.dtype).min).amax(dim=1)
+        maximum = maximum.masked_fill(~valid.any(dim=1), 0)  # of a clip that is all padding
         attended, weights = self.attention(hidden_states, frame_mask)
         pooled = torch.cat([mean, maximum, self.multi_scale(hidden_states, frame_mask), attended], dim=-1)
         return self.norm(self.mix(pooled)), weights.mean(dim=1)

@@ -34,7 +34,8 @@ class SLRModelOutput(ModelOutput):
     Args:
         last_hidden_state: `(batch, frames, hidden_size)`.
         pooled_output: The embedding of the clip, `(batch, hidden_size)`.
-        frame_weights: How much each frame counts in attention pooling, `(batch, frames)`; sums to 1.
+        frame_weights: How much each frame counts in attention pooling, `(batch, frames)`; sums to 1 (to 0 where a clip
+            is all padding).
         hidden_states: The input of the first block and the output of each, `(batch, frames, hidden_size)`.
         attentions: Attention in time of each block, `(batch, heads, frames, frames)`; with eager attention only.
     """
@@ -56,7 +57,8 @@ class SignClassifierOutput(ModelOutput):
         auxiliary_logits: One `(batch, num_labels)` for each layer of the classifier; none with prototypes.
         confidence_logits: `(batch,)`; their sigmoid is the probability that the first answer is right.
         pooled_output: The embedding of the clip, `(batch, hidden_size)`.
-        frame_weights: How much each frame counts in attention pooling, `(batch, frames)`; sums to 1.
+        frame_weights: How much each frame counts in attention pooling, `(batch, frames)`; sums to 1 (to 0 where a clip
+            is all padding).
         hidden_states: The input of the first block and the output of each, `(batch, frames, hidden_size)`.
         attentions: Attention in time of each block, `(batch, heads, frames, frames)`; with eager attention only.
     """

@@ -74,6 +74,17 @@ def test_a_clip_is_answered_alike_alone_and_in_a_batch(exported, clips):
             np.testing.assert_allclose(alone[0], batch[place], atol=1e-5, err_msg=name)
 
 
+def test_a_clip_without_frames_has_an_answer_and_does_not_disturb_the_others(exported):
+    clips = made_up_clips()[:3]
+    inputs = {**batch_landmarks(clips, STORED_POINTS), "mirror": np.zeros(3, bool)}
+    inputs["num_frames"][1] = 0
+    probabilities, confidences = open_session(exported).run(None, inputs)
+    assert np.isfinite(probabilities).all()
+    assert np.isfinite(confidences).all()
+    for row in (0, 2):
+        np.testing.assert_allclose(answers(exported, [clips[row]])[0][0], probabilities[row], atol=1e-5)
+
+
 def test_what_follows_the_frames_of_a_clip_is_not_read(exported):
     clip = made_up_clips()[8]
     inputs = {**batch_landmarks([clip], STORED_POINTS), "mirror": np.zeros(1, bool)}

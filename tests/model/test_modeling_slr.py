@@ -112,6 +112,24 @@ class TestPadding:
         spoilt["positions"][1, 17:] = 0
         torch.testing.assert_close(logits(model, spoilt), logits(model, batch), rtol=0, atol=1e-5)
 
+    @pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+    def test_a_clip_that_is_all_padding_has_an_answer_and_does_not_disturb_the_others(self, implementation):
+        model, batch = make_model(), make_batch((30, 0, 17))
+        model.set_attn_implementation(implementation)
+        together = model(**batch)
+        for name in ("logits", "confidence_logits", "pooled_output", "frame_weights"):
+            assert torch.isfinite(together[name]).all(), name
+        assert not together.frame_weights[1].any()
+        for row, length in ((0, 30), (1, 4), (2, 17)):
+            alone = logits(model, only(batch, row, length))[0]
+            torch.testing.assert_close(alone, together.logits[row], rtol=0, atol=1e-5)
+
+    def test_gradients_stay_finite_where_a_clip_is_all_padding(self):
+        model = make_model().train()
+        model(**make_batch((30, 0)), labels=torch.tensor([0, 1])).loss.backward()
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
     def test_gradients_stay_finite_where_padding_is_longer_than_the_window(self):
         model = make_model().train()
         batch = make_batch((40, 1))
