@@ -177,6 +177,14 @@ class SLRConfig(PreTrainedConfig):
         """The number of transformer blocks."""
         return self.num_local_layers + self.num_global_layers
 
+    @num_layers.setter
+    def num_layers(self, value: int) -> None:
+        if value != self.num_layers:
+            raise ValueError(
+                f"`num_hidden_layers` cannot be {value}: it is the sum of `num_local_layers` and `num_global_layers`, "
+                f"{self.num_local_layers} + {self.num_global_layers}. Set these two."
+            )
+
     @property
     def num_points(self) -> int:
         """The number of keypoints of a frame."""

@@ -34,6 +34,20 @@ def test_an_unknown_size_names_the_known_ones():
         SLRConfig.from_size("huge")
 
 
+def test_the_number_of_blocks_follows_from_the_two_kinds(tmp_path):
+    config = SLRConfig(num_local_layers=1, num_global_layers=2)
+    assert config.num_hidden_layers == config.num_layers == 3
+    assert SLRConfig(num_local_layers=1, num_global_layers=2, num_hidden_layers=3).num_layers == 3
+    message = r"cannot be 4: .* `num_local_layers` and `num_global_layers`, 1 \+ 2\."
+    with pytest.raises(ValueError, match=message):
+        SLRConfig(num_local_layers=1, num_global_layers=2, num_hidden_layers=4)
+    with pytest.raises(ValueError, match=message):
+        config.num_hidden_layers = 4
+    config.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        SLRConfig.from_pretrained(tmp_path, num_hidden_layers=4)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
