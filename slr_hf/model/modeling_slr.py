@@ -241,7 +241,8 @@ class SLRModel(SLRPreTrainedModel):
         if part_mask is None:
             part_mask = torch.ones(batch, frames, len(config.parts or []), device=keypoints.device, dtype=torch.bool)
         frame_mask = attention_mask.bool()
-        keypoints = keypoints.to(self.dtype)
+        # Not `self.dtype`, which asks the parameters: a replica of DataParallel has none, but tensors in their places.
+        keypoints = keypoints.to(self.transformer.norm.weight.dtype)
         hidden_states = self.embedding(keypoints, part_mask.bool() & frame_mask.unsqueeze(-1), positions)
         masked = {"config": config, "inputs_embeds": hidden_states, "attention_mask": attention_mask}
         head_dim = config.hidden_size // config.num_attention_heads

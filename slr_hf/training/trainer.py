@@ -136,8 +136,8 @@ class SignTrainer(Trainer):
         teacher: The model whose answers `distillation_weight` pulls towards.
 
     Raises:
-        ValueError: If the recipe needs a teacher or validation clips that are not given, or one process would train on
-            several GPUs.
+        ValueError: If the recipe needs a teacher or validation clips that are not given, or the process has several
+            GPUs: Trainer would split each batch among them, and multiply the loss by their number.
     """
 
     def __init__(
@@ -152,8 +152,8 @@ class SignTrainer(Trainer):
     ) -> None:
         if args.n_gpu > 1:
             raise ValueError(
-                f"One process would train on {args.n_gpu} GPUs. Start one for each, with `accelerate launch` or "
-                "`torchrun --nproc-per-node`, or choose one GPU with CUDA_VISIBLE_DEVICES."
+                f"Each GPU needs a process of its own, but this one has {args.n_gpu}. Start it by `accelerate launch "
+                f"--num-processes {args.n_gpu} scripts/train.py ...`, or set CUDA_VISIBLE_DEVICES=0 to use one GPU."
             )
         if isinstance(recipe.schedule, Plateau) and eval_dataset is None:
             raise ValueError("The schedule `plateau` follows the validation loss, but there are no validation clips.")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from torch.nn.parallel import replicate
 
 from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.model.landmarks_slr import default_parts
@@ -393,6 +394,7 @@ class TestOutput:
             assert torch.equal(found[0], expected[0])
         assert torch.equal(model(**batch, return_dict=True)[0], expected[0])
 
+
 class TestTraining:
     def test_gradient_checkpointing_gives_the_same_gradients(self):
         plain = make_model(hidden_dropout=0.0, classifier_dropout=0.0, drop_path_rate=0.0).train()
@@ -465,6 +467,24 @@ class TestTraining:
         )
         assert torch.isfinite(joined).all()
         assert torch.linalg.vector_norm(joined - expected_joined) < 0.05 * torch.linalg.vector_norm(expected_joined)
+
+    def test_a_replica_on_another_gpu_gives_the_same_answers_and_gradients(self, monkeypatch):
+        # As DataParallel makes it: it has no parameters, but tensors in their places. Only the copying needs GPUs.
+        monkeypatch.setattr(
+            sys.modules[replicate.__module__],
+            "_broadcast_coalesced_reshape",
+            lambda tensors, devices, detach=False: [[tensor.clone() for tensor in tensors] for _ in devices],
+        )
+        still = {"hidden_dropout": 0.0, "classifier_dropout": 0.0, "drop_path_rate": 0.0}
+        model, batch, labels = make_model(**still).train(), make_batch(), torch.tensor([0, 1, 2])
+        model(**batch, labels=labels).loss.backward()
+        expected = {name: parameter.grad for name, parameter in model.named_parameters()}
+        model.zero_grad()
+        _, second = replicate(model, [0, 1])
+        assert not list(second.parameters())
+        second(**batch, labels=labels).loss.backward()
+        for name, parameter in model.named_parameters():
+            torch.testing.assert_close(parameter.grad, expected[name], rtol=0, atol=1e-6, msg=name)
 
     def test_bfloat16_runs(self):
         model, batch = make_model(), make_batch()

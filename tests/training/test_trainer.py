@@ -9,7 +9,7 @@ import pytest
 import torch
 from datasets import Dataset
 from torch.nn import functional as F
-from transformers import EvalPrediction, TrainerCallback, TrainerState
+from transformers import EvalPrediction, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer_utils import IntervalStrategy
 
 from slr_hf.data import KeypointCollator, sort_by_length
@@ -34,6 +34,15 @@ def make_trainer(clips: Dataset, make_model: MakeModel, tmp_path: Path) -> Calla
         return SignTrainer(make_model(**config), recipe, KeypointProcessor(), arguments, train, validation)
 
     return make
+
+
+def test_several_gpus_in_one_process_are_refused(
+    make_model: MakeModel, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = training_arguments(recipe, tmp_path, validate=False, device="cpu")
+    monkeypatch.setattr(TrainingArguments, "n_gpu", 2)
+    with pytest.raises(ValueError, match=r"this one has 2\. .*accelerate launch --num-processes 2"):
+        SignTrainer(make_model(), recipe, KeypointProcessor(), arguments)
 
 
 class GradientRecorder(TrainerCallback):
@@ -410,12 +419,3 @@ def test_epochs_leave_no_more_loading_processes_than_there_are_loaders(
     before, *_, last = alive
     # One process for each split that is measured joins the one that loads training clips.
     assert last - before == 2
-
-
-def test_several_gpus_need_a_process_each(
-    recipe: Recipe, clips: Dataset, make_model: MakeModel, tmp_path: Path
-) -> None:
-    arguments = training_arguments(recipe, tmp_path, device="cpu")
-    arguments._n_gpu = 2  # what a machine with two GPUs and no launcher gives
-    with pytest.raises(ValueError, match=r"on 2 GPUs.*accelerate launch"):
-        SignTrainer(make_model(), recipe, KeypointProcessor(), arguments, clips)
