@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from datasets import Dataset, DatasetDict
+from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import set_seed
 
 from slr_hf.data.preparation import sort_by_length, to_clip
 from slr_hf.data.splits import read_column
 from slr_hf.model.configuration_slr import SLRConfig
-from slr_hf.model.loading_slr import load_model
-from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.loading_slr import ModelError, load_model
+from slr_hf.model.modeling_slr import SLRForSignClassification, SLRModel
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.processes import is_main_process, main_process_first
@@ -197,10 +199,10 @@ def with_new_head(
     Args:
         model: Folder or Hub id of the saved model.
         glosses: The glosses, in the order of their class indices.
-        config: Fields of `SLRConfig` to set differently.
+        config: Fields of `SLRConfig` to set differently, which leave the shape of the backbone as it is.
 
     Raises:
-        ModelError: If there is no such model, or it cannot be used; see `load_model`.
+        ModelError: If there is no such model, it cannot be used (see `load_model`), or its weights do not fit `config`.
     """
     id2label = dict(enumerate(glosses))
     fields: dict[str, Any] = {
@@ -210,7 +212,8 @@ def with_new_head(
         "classifier": "layers",
         **(config or {}),
     }
-    load_model(model)  # raises where weights are missing, which would be made up below
+    saved: Any = load_model(model)[0].config  # raises where weights are missing, which would be made up below
+    _check_backbone(model, saved, config or {})
     loaded = SLRForSignClassification.from_pretrained(model, ignore_mismatched_sizes=True, **fields)
     # Where the old model knows as many glosses as the new one, its head fits, but means others.
     classifier: Any = loaded.classifier
@@ -218,6 +221,37 @@ def with_new_head(
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
     return loaded
+
+
+def _check_backbone(model: str | Path, saved: SLRConfig, config: Mapping[str, Any]) -> None:
+    """Raises where `config` asks for other weights of the backbone than a model has: they would be made up."""
+    found = _backbone_shapes(saved)
+    try:
+        expected = _backbone_shapes(saved, **config)
+    except StrictDataclassError as error:
+        raise ModelError(f"`config` cannot be used with the model in {model}. {error.__cause__ or error}") from error
+    unfit = [name for name in {**found, **expected} if found.get(name) != expected.get(name)]
+    if not unfit:
+        return
+    to_leave = []
+    for field, value in config.items():
+        try:
+            alone = _backbone_shapes(saved, **{field: value})
+        except StrictDataclassError:
+            alone = {}  # a size that the model's other sizes do not allow
+        if alone != found:
+            to_leave.append(field)
+    has, asked = (shapes.get(unfit[0], "missing") for shapes in (found, expected))
+    raise ModelError(
+        f"The weights in {model} do not fit `config`: {len(unfit)} of the backbone would be new and random, such as "
+        f"{unfit[0]}, which is {has} there and {asked} by `config`. Leave as in the model: {', '.join(to_leave)}."
+    )
+
+
+def _backbone_shapes(config: SLRConfig, **fields: Any) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        backbone = SLRModel(SLRConfig.from_dict({**config.to_dict(), **fields}))
+    return {f"slr.{name}": tuple(weight.shape) for name, weight in backbone.named_parameters()}
 
 
 def stage_processor(

@@ -1,6 +1,8 @@
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +12,18 @@ from safetensors.torch import load_file
 from transformers import Trainer
 
 from slr_hf.data import split, to_clip
+from slr_hf.model.loading_slr import ModelError
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes import Recipe
-from slr_hf.training.stages import StageError, run_stage, run_stages, stage_processor, training_records
+from slr_hf.training.stages import (
+    StageError,
+    run_stage,
+    run_stages,
+    stage_processor,
+    training_records,
+    with_new_head,
+)
 
 
 @pytest.fixture
@@ -199,6 +209,46 @@ def test_a_training_may_start_from_a_model_of_other_glosses(splits: DatasetDict,
     assert json.loads((tmp_path / "new/it/clips.json").read_text())["from_model"] == str(model)
     with pytest.raises(StageError, match=r"clips\.json differs in from_model"):
         run_stages(renamed, {"it": still}, tmp_path / "new", processor, device="cpu")
+
+
+@pytest.fixture
+def saved_model(make_model: Callable[..., SLRForSignClassification], tmp_path: Path) -> Path:
+    """The folder of the smallest model, with random weights."""
+    make_model().save_pretrained(tmp_path / "saved")
+    KeypointProcessor().save_pretrained(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"hidden_size": 64}, r"\(32, 160\) there and \(64, 160\) by `config`\. Leave as in the model: hidden_size\."),
+        ({"num_local_layers": 2}, r"missing there and \(32,\) by `config`\. Leave as in the model: num_local_layers\."),
+        ({"num_global_layers": 0}, r"\(32,\) there and missing by `config`\. Leave .*: num_global_layers\."),
+        # What changes no shape is not named.
+        ({"hidden_dropout": 0.3, "pooling_scales": [1], "patch_width": 32}, r"Leave .*: pooling_scales, patch_width\."),
+        # Alone, 24 channels could not be divided among the heads.
+        ({"num_attention_heads": 4, "hidden_size": 24}, r"Leave .*: num_attention_heads, hidden_size\."),
+        (
+            {"hidden_size": 30, "num_attention_heads": 4},
+            r"cannot be used .*\. `hidden_size` must be a multiple",
+        ),
+    ],
+)
+def test_a_backbone_that_does_not_fit_the_configuration_is_not_made_up(
+    saved_model: Path, config: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        with_new_head(saved_model, ["a", "b"], config)
+
+
+def test_a_new_head_may_have_another_shape(saved_model: Path) -> None:
+    config = {"hidden_dropout": 0.3, "num_classifier_layers": 3, "confidence_head": False}
+    model = with_new_head(saved_model, ["a", "b"], config)
+    old = load_file(saved_model / "model.safetensors")
+    assert all(torch.equal(weight, old[f"slr.{name}"]) for name, weight in model.slr.state_dict().items())
+    assert len(model.classifier.auxiliary) == 3
+    assert model.config.hidden_dropout == 0.3
 
 
 def test_without_validation_the_last_epoch_counts(clips: Dataset, recipe: Recipe, tmp_path: Path) -> None:
