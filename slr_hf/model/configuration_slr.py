@@ -121,6 +121,15 @@ class SLRConfig(PreTrainedConfig):
 
     model_type = "slr"
     attribute_map = {"num_hidden_layers": "num_layers"}  # noqa: RUF012
+    #: All of the classifier's output but loss and logits. Without them, `compute_metrics` gets the logits alone.
+    keys_to_ignore_at_inference = [  # noqa: RUF012
+        "auxiliary_logits",
+        "confidence_logits",
+        "pooled_output",
+        "frame_weights",
+        "hidden_states",
+        "attentions",
+    ]
     _auto_class = "AutoConfig"
 
     parts: list[dict[str, Any]] | None = None
@@ -174,7 +183,7 @@ class SLRConfig(PreTrainedConfig):
 
     @property
     def num_layers(self) -> int:
-        """The number of transformer blocks."""
+        """The number of transformer blocks of both kinds, in other models `num_hidden_layers`."""
         return self.num_local_layers + self.num_global_layers
 
     @num_layers.setter

@@ -8,13 +8,13 @@ from dataclasses import fields
 import pytest
 import torch
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 from torch.nn.parallel import replicate
+from torch.overrides import TorchFunctionMode
 
 from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.model.landmarks_slr import default_parts
 from slr_hf.model.layers_slr import MultiScalePooling, TransformerBlock, rotary_table
-from slr_hf.model.modeling_slr import SLRForSignClassification, SLRModel
+from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassification, SLRModel
 
 LABELS = {0: "yes", 1: "no", 2: "hello", 3: "sorry"}
 
@@ -393,6 +393,10 @@ class TestOutput:
             assert len(found) == len(expected)
             assert torch.equal(found[0], expected[0])
         assert torch.equal(model(**batch, return_dict=True)[0], expected[0])
+
+    def test_all_but_loss_and_logits_is_left_out_of_what_trainer_collects(self):
+        ignored = SLRConfig.keys_to_ignore_at_inference
+        assert {"loss", "logits", *ignored} == {field.name for field in fields(SignClassifierOutput)}
 
 
 class TestTraining:

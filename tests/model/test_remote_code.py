@@ -10,6 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import (
+    AutoModel,
+    AutoModelForVideoClassification,
+    AutoProcessor,
+    EvalPrediction,
+    Trainer,
+    TrainingArguments,
+)
 
 from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.model.landmarks_slr import NUM_LANDMARKS, Landmarks
@@ -105,6 +113,74 @@ def test_saving_what_was_loaded_gives_the_same_folder(folder, tmp_path):
     SignRecognitionPipeline.from_pretrained(folder).save_pretrained(again)
     differing = [path.name for path in folder.iterdir() if path.read_bytes() != (again / path.name).read_bytes()]
     assert differing == []
+
+
+def save_own(folder: Path, target: Path) -> None:
+    """Saves model and processor of this package, each by itself."""
+    model = SLRForSignClassification(SLRConfig.from_pretrained(folder, auto_map=None, custom_pipelines=None))
+    model.save_pretrained(target)
+    KeypointProcessor.from_pretrained(folder).save_pretrained(target)
+
+
+def save_loaded(folder: Path, target: Path) -> None:
+    """Does so with a stranger's, whose code is that of the folder."""
+    AutoModelForVideoClassification.from_pretrained(folder, trust_remote_code=True).save_pretrained(target)
+    AutoProcessor.from_pretrained(folder, trust_remote_code=True).save_pretrained(target)
+
+
+def save_from_hub(folder: Path, target: Path) -> None:
+    """Does so with one of the Hub, whose configuration says from which repository the code came."""
+    model = AutoModel.from_pretrained(folder, trust_remote_code=True)
+    config = model.config
+    config.auto_map = {door: f"user/model--{place}" for door, place in config.auto_map.items()}
+    task = config.custom_pipelines["sign-language-recognition"]
+    config.custom_pipelines = {"sign-language-recognition": {**task, "impl": f"user/model--{task['impl']}"}}
+    model.save_pretrained(target)
+    AutoProcessor.from_pretrained(folder, trust_remote_code=True).save_pretrained(target)
+
+
+def save_trained(folder: Path, target: Path) -> None:
+    """Saves a checkpoint of transformers' own Trainer."""
+    make_trainer(folder, target.parent / "training", max_steps=1, save_steps=1).train()
+    (target.parent / "training" / "checkpoint-1").rename(target)
+
+
+def make_trainer(folder: Path, output: Path, **arguments: object) -> Trainer:
+    """Makes transformers' own Trainer for a stranger's model and ten clips of its first gloss."""
+    model = AutoModelForVideoClassification.from_pretrained(folder, trust_remote_code=True)
+    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=True)
+    random = np.random.default_rng(0)
+    clips = [random.random((frames, NUM_LANDMARKS, 3), np.float32) for frames in range(8, 18)]
+
+    def collate(rows: list[np.ndarray]) -> dict[str, torch.Tensor]:
+        return {**processor(rows), "labels": torch.zeros(len(rows), dtype=torch.long)}
+
+    def measure(prediction: EvalPrediction) -> dict[str, float]:
+        predictions, labels = prediction
+        return {"accuracy": float((np.argmax(predictions, axis=1) == labels).mean())}
+
+    settings = TrainingArguments(
+        str(output),
+        use_cpu=True,
+        per_device_eval_batch_size=4,
+        remove_unused_columns=False,
+        **arguments,
+    )
+    return Trainer(
+        model,
+        settings,
+        data_collator=collate,
+        train_dataset=clips,
+        eval_dataset=clips,
+        processing_class=processor,
+        compute_metrics=measure,
+    )
+
+
+def test_the_usual_compute_metrics_gets_the_logits(folder, tmp_path):
+    measured = make_trainer(folder, tmp_path).evaluate()
+    assert 0 <= measured["eval_accuracy"] <= 1
+    assert measured["eval_loss"] > 0
 
 
 @pytest.mark.integration
