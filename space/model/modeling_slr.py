@@ -1,5 +1,6 @@
 """The sign recognition model: keypoints of a clip in, logits of the glosses out."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -193,6 +194,8 @@ class SLRPreTrainedModel(PreTrainedModel):
 class SLRModel(SLRPreTrainedModel):
     """Embedding, backbone and pooling: the keypoints of a clip in, its embedding out."""
 
+    _auto_class = "AutoModel"
+
     def __init__(self, config: SLRConfig) -> None:
         super().__init__(config)
         self.embedding = KeypointEmbedding(config)
@@ -285,6 +288,27 @@ class SLRForSignClassification(SLRPreTrainedModel):
         self.classifier = CLASSIFIERS[config.classifier](config)
         self.confidence = ConfidenceHead() if config.confidence_head else None
         self.post_init()
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
+        """Saves a model as `PreTrainedModel` does, with all code that its folder needs to open as a pipeline.
+
+        The processor is saved by itself, into the same folder; `SignRecognitionPipeline.save_pretrained` saves both.
+
+        Args:
+            save_directory: Folder, made where it is missing.
+            *args: See `PreTrainedModel.save_pretrained`.
+            **kwargs: See `PreTrainedModel.save_pretrained`.
+        """
+        # Not above, since that file imports this one. transformers copies the files that such a line names.
+        from .pipeline_slr import TASK, SignRecognitionPipeline
+
+        pipeline, model = (
+            f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}" for kind in (SignRecognitionPipeline, type(self))
+        )
+        self.config.custom_pipelines = {TASK: {"impl": pipeline, "pt": ["AutoModelForVideoClassification"]}}
+        # The classifier is what AutoModel gives, so that its output has logits.
+        self.config.auto_map = {"AutoModel": model, "AutoModelForVideoClassification": model}
+        super().save_pretrained(save_directory, *args, **kwargs)
 
     @can_return_tuple
     def forward(

@@ -1,9 +1,11 @@
 """A saved folder is enough: it loads and recognises where slr_hf is not installed."""
 
 import json
+import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from transformers import (
 
 from slr_hf.model.configuration_slr import SLRConfig
 from slr_hf.model.landmarks_slr import NUM_LANDMARKS, Landmarks
-from slr_hf.model.modeling_slr import SLRForSignClassification
+from slr_hf.model.modeling_slr import SLRForSignClassification, SLRModel
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 
@@ -175,6 +177,30 @@ def make_trainer(folder: Path, output: Path, **arguments: object) -> Trainer:
         processing_class=processor,
         compute_metrics=measure,
     )
+
+
+@pytest.mark.parametrize("save", [save_own, save_loaded, save_from_hub, save_trained])
+def test_what_is_saved_in_any_way_opens_as_a_pipeline(folder, tmp_path, save: Callable[[Path, Path], None]):
+    origin, target = tmp_path / "origin", tmp_path / "saved"
+    shutil.copytree(folder, origin)
+    save(origin, target)
+    shutil.rmtree(origin)  # its code is not needed any more
+    assert {path.name for path in target.glob("*.py")} == {path.name for path in folder.glob("*.py")}
+    config, expected = (json.loads((path / "config.json").read_text()) for path in (target, folder))
+    assert config["auto_map"] == expected["auto_map"]
+    assert config["custom_pipelines"] == expected["custom_pipelines"]
+    recognize = pipeline(model=str(target), trust_remote_code=True, device="cpu")
+    clip = recognize.landmarks_class(np.random.default_rng(0).random((20, NUM_LANDMARKS, 3), np.float32), fps=30)
+    assert [len(answer["predictions"]) for answer in recognize([clip] * 3, batch_size=2)] == [5, 5, 5]
+
+
+def test_a_backbone_that_is_saved_alone_opens(folder, tmp_path):
+    backbone = SLRModel.from_pretrained(folder)
+    backbone.save_pretrained(tmp_path)
+    opened = AutoModel.from_pretrained(tmp_path, trust_remote_code=True)
+    assert type(opened).__name__ == "SLRModel"
+    for name, weight in backbone.state_dict().items():
+        assert torch.equal(opened.get_parameter(name), weight), name
 
 
 def test_the_usual_compute_metrics_gets_the_logits(folder, tmp_path):
