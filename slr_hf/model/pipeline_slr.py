@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import Pipeline
-from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import ModelOutput
 
 from .drawing_slr import draw_skeleton, skeleton_svg
@@ -124,29 +123,11 @@ class SignRecognitionPipeline(Pipeline):
         """
         folder = Path(save_directory)
         saving = {name: kwargs.pop(name) for name in set(kwargs) - _PUSHING} if push_to_hub else kwargs
-        self.save_code(self.model, folder)
         self.feature_extractor.save_pretrained(folder)
         self.model.save_pretrained(folder, **saving)
         if push_to_hub:
             # Not left to the model, which would upload only what it has written itself.
             self.push_to_hub(kwargs.pop("repo_id", folder.name), **kwargs)
-
-    @classmethod
-    def save_code(cls, model: SLRForSignClassification, folder: str | os.PathLike[str]) -> None:
-        """Saves the code of pipeline, processor and model, and notes in the model's configuration where it is.
-
-        Args:
-            model: The classifier. Its configuration is not saved here.
-            folder: Folder, made where it is missing.
-        """
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        config = model.config
-        implementation = f"{cls.__module__.split('.')[-1]}.{cls.__name__}"
-        config.custom_pipelines = {TASK: {"impl": implementation, "pt": ["AutoModelForVideoClassification"]}}
-        # The classifier is what AutoModel gives, so that its output has logits.
-        classifier = f"{type(model).__module__.split('.')[-1]}.{type(model).__name__}"
-        config.auto_map = {**(getattr(config, "auto_map", None) or {}), "AutoModel": classifier}
-        custom_object_save(cls, folder)
 
     def _sanitize_parameters(
         self,

@@ -35,7 +35,6 @@ from slr_hf.data.collation import KeypointCollator
 from slr_hf.data.preparation import sort_by_length
 from slr_hf.data.sampling import LengthSampler, SignerSampler
 from slr_hf.model.modeling_slr import SignClassifierOutput, SLRForSignClassification
-from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.augmentations import Layout, PartDropout
 from slr_hf.training.averaging import TRAINED_WEIGHTS, WeightAverage
@@ -326,12 +325,9 @@ class SignTrainer(Trainer):
         with nullcontext() if self.average is None else self.average.applied():
             super().save_model(*args, **kwargs)
 
-    # A checkpoint brings all its code, so that with `push_to_hub` the repository loads as a pipeline at any time. What
-    # is published holds no pickle: it would run code where it is loaded.
+    # What is published holds no pickle: it would run code where it is loaded.
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        if self.args.should_save:
-            self._save_code(output_dir or self.args.output_dir)
         super()._save(output_dir, state_dict)
         if self.args.should_save:
             # A pickle that nothing reads, resuming neither; the recipe lies beside the checkpoint as JSON.
@@ -381,9 +377,6 @@ class SignTrainer(Trainer):
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         with writing(str(self.args.output_dir)):
             super()._save_checkpoint(model, trial)
-
-    def _save_code(self, folder: str | None) -> None:
-        SignRecognitionPipeline.save_code(cast(SLRForSignClassification, self.model), str(folder))
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
