@@ -95,7 +95,7 @@ class SLRConfig(PreTrainedConfig):
         num_convolutions: Temporal convolutions of a block, before its attention.
         convolution_kernels: Kernel sizes, in frames, of a temporal convolution; its channels are divided among them.
         convolution_expansion: Channels inside a temporal convolution, as a multiple of `hidden_size`.
-        pooling_scales: Numbers of equal segments of the clip that multi-scale pooling averages over.
+        pooling_scales: Numbers of segments of equally many frames that multi-scale pooling averages over.
         classifier: How an embedding becomes logits: "layers" = trained layers; "prototypes" = by its nearness to one
             vector a gloss, without training (`scripts/enroll.py`).
         prototype_scale: Factor on the cosine between an embedding and a prototype.
@@ -107,7 +107,7 @@ class SLRConfig(PreTrainedConfig):
         classifier_dropout: Dropout of the pooled embedding.
         drop_path_rate: Largest rate of stochastic depth; it rises linearly from block to block up to the last.
         layer_drop: Probability that a training step skips a block for the whole batch (LayerDrop, Fan et al. 2020,
-            https://arxiv.org/abs/1909.11556).
+            https://arxiv.org/abs/1909.11556). It saves no time: a skipped block is computed and left out.
         residual_weight: Initial value of the learned weight (a channel each) of every residual branch.
         rms_norm_eps: Epsilon of RMSNorm.
 

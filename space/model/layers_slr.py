@@ -12,11 +12,15 @@ from .configuration_slr import SLRConfig
 
 RotaryTable = tuple[torch.Tensor, torch.Tensor]
 
+#: The most blocks that CUDA takes along the second or third axis of a kernel's grid, where attention lays out its batch
+#: and its heads (https://github.com/pytorch/pytorch/issues/146704).
+LARGEST_GRID = 65_535
+
 
 def rotary_table(positions: torch.Tensor, head_dim: int, theta: float, dtype: torch.dtype) -> RotaryTable:
     """Cosines and sines of the rotary positions (Su et al. 2021, https://arxiv.org/abs/2104.09864).
 
-    They come from the true time of each frame, so a dropped frame leaves a gap and does not warp time.
+    They come from the true time of each frame, in which a dropped frame leaves a gap.
 
     Args:
         positions: `(batch, frames)`.
@@ -267,6 +271,9 @@ class KeypointEmbedding(nn.Module):
         names = [part["name"] for part in parts]
         self.sizes = [len(part["points"]) for part in parts]
         self.pairs = [(names.index(first), names.index(second)) for first, second in config.cross_modal_pairs or []]
+        #: Each frame is a batch of its own to attention among patches. Few enough for a kernel that counts the batch
+        #: alone and for one that counts it times the heads.
+        self.frames_at_once = LARGEST_GRID // config.patch_attention_heads
         self.motion_lags = tuple(config.motion_lags)
         self.motion_scale = float(config.motion_scale)
         self.parts = nn.ModuleList(PartEmbedding(config, part) for part in parts)
@@ -312,13 +319,24 @@ class KeypointEmbedding(nn.Module):
         keypoints = torch.where(self.by_point(part_mask), keypoints, 0)
         points = torch.cat([keypoints, self.motion(keypoints, part_mask, positions)], dim=-1).flatten(0, 1)
         seen = part_mask.flatten(0, 1)
+        # Exporters work on the CPU, and could not make pieces of a number of frames that they do not know.
+        embed = self.embed_frames if points.is_cpu else self.embed_pieces
+        return embed(points, seen).view(batch, frames, -1)
+
+    def embed_pieces(self, points: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        """Does what `embed_frames` does, on as many frames at once as a GPU's attention takes."""
+        pieces = zip(points.split(self.frames_at_once), seen.split(self.frames_at_once), strict=True)
+        return torch.cat([self.embed_frames(*piece) for piece in pieces])
+
+    def embed_frames(self, points: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        """Maps `(frames, points, channels)` and `(frames, parts)` to `(frames, hidden_size)`, each frame by itself."""
         parts = [
             embed(columns, seen[:, index])
             for index, (embed, columns) in enumerate(zip(self.parts, points.split(self.sizes, dim=1), strict=True))
         ]
         for (first, second), attend in zip(self.pairs, self.cross_modal, strict=True):
             parts[first], parts[second] = attend(parts[first], parts[second])
-        return self.fusion(parts).view(batch, frames, -1)
+        return self.fusion(parts)
 
 
 class TemporalConvolution(nn.Module):
@@ -356,7 +374,9 @@ class TemporalConvolution(nn.Module):
 
     @staticmethod
     def _convolve(row: torch.Tensor, layer: Any) -> torch.Tensor:
-        return F.conv2d(row, layer.weight.unsqueeze(2), layer.bias, padding=(0, layer.padding[0]), groups=layer.groups)
+        # A view, for its gradient has the weight's own strides, which DDP wants; that of `unsqueeze` has a picture's.
+        weight = layer.weight.view(layer.out_channels, 1, 1, -1)
+        return F.conv2d(row, weight, layer.bias, padding=(0, layer.padding[0]), groups=layer.groups)
 
 
 class TransformerBlock(GradientCheckpointingLayer):
@@ -423,17 +443,18 @@ class HierarchicalTransformer(nn.Module):
         """Maps `(batch, frames, hidden_size)` to the same shape."""
         for blocks, attention_mask in ((self.local_blocks, local_mask), (self.global_blocks, global_mask)):
             for block in blocks:
-                if not self._skipped():
-                    hidden_states = block(hidden_states, frame_mask, attention_mask, rotary, **kwargs)
+                transformed = block(hidden_states, frame_mask, attention_mask, rotary, **kwargs)
+                if self.training and self.layer_drop > 0:
+                    # A skipped block is computed nonetheless: to choose in Python would wait for the device, cut a
+                    # compiled graph in two, and leave other processes without the gradients that they average.
+                    kept = torch.rand((), device=hidden_states.device) >= self.layer_drop
+                    transformed = torch.where(kept, transformed, hidden_states)
+                hidden_states = transformed
         return self.norm(hidden_states)
-
-    def _skipped(self) -> bool:
-        """Draws whether LayerDrop skips a block in this step."""
-        return self.training and self.layer_drop > 0 and torch.rand(()).item() < self.layer_drop
 
 
 class MultiScalePooling(nn.Module):
-    """Means over 1, 2, 4, 8 equal segments of the clip, in the manner of a temporal pyramid (Lazebnik et al. 2006)."""
+    """Means over 1, 2, 4, 8 segments of equally many frames, like a temporal pyramid (Lazebnik et al. 2006)."""
 
     def __init__(self, config: SLRConfig) -> None:
         super().__init__()

@@ -192,7 +192,11 @@ class SLRPreTrainedModel(PreTrainedModel):
 
 
 class SLRModel(SLRPreTrainedModel):
-    """Embedding, backbone and pooling: the keypoints of a clip in, its embedding out."""
+    """Embedding, backbone and pooling: the keypoints of a clip in, its embedding out.
+
+    Rotary positions and motion follow the time of the frames, `positions`, in which a dropped frame leaves a gap.
+    Convolutions, the windows and strides of attention, and the segments of pooling count the frames that are there.
+    """
 
     _auto_class = "AutoModel"
 

@@ -19,6 +19,7 @@ from transformers import (
     EvalPrediction,
     Trainer,
     TrainingArguments,
+    pipeline,
 )
 
 from slr_hf.model.configuration_slr import SLRConfig
