@@ -117,6 +117,8 @@ def run_stage(
     folder = Path(folder).resolve()
     if start is not None:
         _check_start(start, splits)
+    elif from_model is not None:
+        _check_backbone(from_model, recipe.config)  # before the folder is claimed, so that a corrected recipe may be
     arguments = training_arguments(recipe, folder, validate=VALIDATION in splits, device=device, report_to=report_to)
     with main_process_first(device):
         if not is_main_process() and not (folder / "recipe.json").is_file():
@@ -212,8 +214,8 @@ def with_new_head(
         "classifier": "layers",
         **(config or {}),
     }
-    saved: Any = load_model(model)[0].config  # raises where weights are missing, which would be made up below
-    _check_backbone(model, saved, config or {})
+    load_model(model)  # raises where weights are missing, which would be made up below
+    _check_backbone(model, config or {})
     loaded = SLRForSignClassification.from_pretrained(model, ignore_mismatched_sizes=True, **fields)
     # Where the old model knows as many glosses as the new one, its head fits, but means others.
     classifier: Any = loaded.classifier
@@ -223,8 +225,9 @@ def with_new_head(
     return loaded
 
 
-def _check_backbone(model: str | Path, saved: SLRConfig, config: Mapping[str, Any]) -> None:
+def _check_backbone(model: str | Path, config: Mapping[str, Any]) -> None:
     """Raises where `config` asks for other weights of the backbone than a model has: they would be made up."""
+    saved = SLRConfig.from_pretrained(model)
     found = _backbone_shapes(saved)
     try:
         expected = _backbone_shapes(saved, **config)

@@ -242,6 +242,15 @@ def test_a_backbone_that_does_not_fit_the_configuration_is_not_made_up(
         with_new_head(saved_model, ["a", "b"], config)
 
 
+def test_a_recipe_that_does_not_fit_the_model_leaves_its_folder_to_a_corrected_one(
+    splits: DatasetDict, recipe: Recipe, saved_model: Path, tmp_path: Path
+) -> None:
+    wide = replace(recipe, config={"hidden_size": 96})
+    with pytest.raises(ModelError, match="Leave as in the model: hidden_size"):
+        run_stages(splits, {"it": wide}, tmp_path, KeypointProcessor(), device="cpu", from_model=saved_model)
+    assert not (tmp_path / "it").exists()
+
+
 def test_a_new_head_may_have_another_shape(saved_model: Path) -> None:
     config = {"hidden_dropout": 0.3, "num_classifier_layers": 3, "confidence_head": False}
     model = with_new_head(saved_model, ["a", "b"], config)
