@@ -35,17 +35,18 @@ EVERYDAY = Vocabulary(
     rename={"-": "no_event", "thank-you": "thank you"},
 )
 
-#: Those of them for which at least half of the clips of people whom training has not seen are answered rightly, and
-#: `no_event`. docs/figures.md says how they were chosen, and the model's card how often each is answered rightly.
+#: Those of them that people whom training has not seen sign intelligibly, and `no_event`. docs/figures.md says how they
+#: were chosen, and the model's card how often each is answered rightly.
 DEMO = Vocabulary(
     glosses=(
         *("again", "angry", "apple", "banana", "basketball", "bear", "black", "book", "bowling", "brother"),
-        *("brown", "buy", "bye", "can", "cat", "coffee", "cold", "college", "day", "different", "doctor", "door"),
-        *("drink", "eat", "enjoy", "family", "fine", "fish", "friend", "get", "go", "happy", "hello", "help"),
-        *("home", "how", "hungry", "know", "large", "later", "learn", "more", "mother", "my", "name", "no"),
-        *("no_event", "now", "orange", "paper", "pink", "please", "purple", "sad", "school", "sick", "small"),
-        *("snow", "son", "sorry", "stop", "tall", "tea", "teacher", "thank you", "thirsty", "tiger", "tired"),
-        *("travel", "walk", "water", "what", "when", "white", "woman", "work", "write", "yes", "yesterday", "you"),
+        *("brown", "buy", "bye", "can", "cat", "coffee", "cold", "college", "day", "different"),
+        *("doctor", "door", "drink", "eat", "enjoy", "family", "fine", "fish", "friend", "get"),
+        *("go", "happy", "hello", "help", "home", "how", "hungry", "know", "large", "later"),
+        *("learn", "more", "mother", "my", "name", "no", "no_event", "orange", "paper", "pink"),
+        *("please", "purple", "sad", "school", "sick", "small", "snow", "son", "tall", "tea"),
+        *("teacher", "thank you", "thirsty", "tiger", "tired", "travel", "walk", "water", "what", "when"),
+        *("white", "woman", "work", "write", "yes", "yesterday", "you"),
     ),
     rename={"-": "no_event", "thank-you": "thank you"},
 )
