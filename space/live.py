@@ -40,8 +40,9 @@ def start_camera(extractor: Any) -> IsolatedProcess:
     """Starts the process that decodes the pictures of one camera and finds landmarks in them.
 
     Args:
-        extractor: A `HolisticExtractor` that has fetched its landmark models.
+        extractor: A `HolisticExtractor`.
     """
+    extractor.fetch()  # here, since that process has no network
     # Its threads take the time of several cores.
     return Isolation(seconds=limits.LIVE_SECONDS * 4).open(open_camera, extractor, reads=(extractor.model_path,))
 

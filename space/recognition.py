@@ -103,7 +103,7 @@ def recognize(
     """Answers a video, step by step.
 
     Args:
-        recognizer: A `SignRecognitionPipeline`, whose extractor has fetched its landmark models.
+        recognizer: A `SignRecognitionPipeline`.
         video: The file.
         mirror: Whether to swap the signer's sides.
         progress: Told how far the request is.
@@ -121,6 +121,7 @@ def recognize(
         raise Refused("no_video")
     deadline = time.monotonic() + limits.LONGEST_ANSWER
     work: tuple[Any, ...] = (find_landmarks, recognizer.extractor, video)
+    recognizer.extractor.fetch()  # here, since what looks for landmarks has no network
     reads = (video, recognizer.extractor.model_path)
     found, coordinates = run(*work, progress=progress, deadline=deadline, reads=reads)
     landmarks = recognizer.landmarks_class(coordinates, **found)

@@ -141,7 +141,8 @@ class _CountProcesses:
     """Counts the processes that this one has started, while a block runs."""
 
     def __enter__(self) -> "_CountProcesses":
-        self.most = self.left = len(psutil.Process().children(recursive=True))
+        self._before = len(psutil.Process().children(recursive=True))
+        self.most = self.left = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -149,12 +150,15 @@ class _CountProcesses:
 
     def _watch(self) -> None:
         while not self._done.wait(_SECONDS_BETWEEN_COUNTS):
-            self.most = max(self.most, len(psutil.Process().children(recursive=True)))
+            self.most = max(self.most, self._count())
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
-        self.left = len(psutil.Process().children(recursive=True))
+        self.left = self._count()
+
+    def _count(self) -> int:
+        return len(psutil.Process().children(recursive=True)) - self._before
 
 
 __all__ = ["benchmark_slovo", "write_synthetic_slovo"]

@@ -62,7 +62,7 @@ def test_every_video_gets_a_file_and_a_broken_one_a_line(
 
 
 def test_live_tells_the_signs_of_a_video_as_annotate_does(run: Callable[..., Done], data_dir: Path) -> None:
-    clip = data_dir / "videos/msl150_hoy_001.mp4"
+    clip = data_dir / "videos/wlasl_yes.mp4"
     annotated = run("annotate.py", clip, "--confidence", "0")
     lived = run("live.py", clip, "--no-window", "--confidence", "0")
     assert annotated.returncode == lived.returncode == 0, annotated.stderr + lived.stderr
