@@ -122,7 +122,10 @@ def recognize(
     deadline = time.monotonic() + limits.LONGEST_ANSWER
     work: tuple[Any, ...] = (find_landmarks, recognizer.extractor, video)
     recognizer.extractor.fetch()  # here, since what looks for landmarks has no network
-    reads = (video, recognizer.extractor.model_path)
+    # The folder, which an upload has for itself: when somebody else uploads the same video, Gradio replaces the file,
+    # and who may read the old one may not read the new one.
+    upload = Path(video).parent
+    reads = (upload, recognizer.extractor.model_path)
     found, coordinates = run(*work, progress=progress, deadline=deadline, reads=reads)
     landmarks = recognizer.landmarks_class(coordinates, **found)
     answer = recognizer(landmarks, mirror=mirror, top_k=top_k, explain=True)
@@ -138,7 +141,7 @@ def recognize(
     middles = [(moment.begin + moment.end) / 2 for moment in outcome.moments]
     work = (draw, recognizer.extractor, recognizer.draw, video, landmarks, mirror, middles, drawn)
     try:
-        seen, _ = run(*work, progress=progress, deadline=deadline, reads=(video,), writes=(drawn,))
+        seen, _ = run(*work, progress=progress, deadline=deadline, reads=(upload,), writes=(drawn,))
     except BaseException:
         drawn.unlink(missing_ok=True)
         raise
