@@ -17,8 +17,9 @@ os.environ.update(
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "TOKENIZERS_PARALLELISM": "false",
-        # Of the processes that tests start: workers are not to fight for cores.
-        **({"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {}),
+        # Of the processes that tests start: they are not to fight for cores, and none may have threads before it is
+        # confined, which numpy's import would start.
+        "OMP_NUM_THREADS": "1",
     }
 )
 
