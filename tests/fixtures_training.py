@@ -5,13 +5,22 @@ from pathlib import Path
 import pytest
 from fixtures_arrays import write_signs
 
+#: Fields of `SLRConfig` of the smallest model that has every kind of layer.
+SMALLEST = {
+    "patch_width": 16,
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_attention_heads": 2,
+    "num_local_layers": 1,
+    "num_global_layers": 1,
+}
+
 
 @pytest.fixture
 def quick() -> list[str]:
     """Arguments of scripts/train.py for the smallest model and one epoch."""
-    sizes = ("config.patch_width=16", "config.hidden_size=32", "config.intermediate_size=32")
-    layers = ("config.num_local_layers=1", "config.num_global_layers=1")
-    return ["--device", "cpu", "--set", "epochs=1", "batch_size=16", *sizes, *layers]
+    sizes = (f"config.{name}={value}" for name, value in SMALLEST.items())
+    return ["--device", "cpu", "--set", "epochs=1", "batch_size=16", *sizes]
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,11 @@ def count_from(first: int) -> Answer:
     return answer
 
 
+def read_when_asked() -> Answer:
+    """Answers with the text of the file that each message names."""
+    return lambda values, content: ({"text": Path(values["path"]).read_text()}, np.empty(0))
+
+
 def stop_in_the_middle(line: Connection, *_: Any) -> None:
     """A process that was taken over: it begins a message, and never ends it."""
     line.recv_bytes()

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from accelerate import PartialState
 from datasets import DatasetDict
+from fixtures_training import SMALLEST
 from torch import nn
 
 from slr_hf.data import load_landmark_arrays, prepare_dataset, read_column
@@ -30,15 +31,7 @@ from slr_hf.training.recipes import Recipe
 from slr_hf.training.trainer import SignTrainer, training_arguments
 
 RECIPE = Recipe(
-    config={
-        "patch_width": 16,
-        "hidden_size": 32,
-        "intermediate_size": 32,
-        "num_attention_heads": 2,
-        "num_local_layers": 1,
-        "num_global_layers": 1,
-        "hidden_dropout": 0.1,  # draws numbers, more of them for longer clips
-    },
+    config={**SMALLEST, "hidden_dropout": 0.1},  # which draws numbers, more of them for longer clips
     epochs=2,
     patience=2,
     batch_size=6,

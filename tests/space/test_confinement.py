@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import confinement
 import hostile_code
+import isolated_work
 import isolation
 import pytest
 from confinement import CALLS, EMPTYING, FILES, SIGNALS
@@ -123,6 +126,19 @@ def test_it_reads_and_writes_the_files_that_it_is_given(tmp_path: Path) -> None:
     assert attempt("read_file", str(given), reads=(given,)) == {"got": "a video"}
     assert attempt("overwrite", str(made), "drawn", writes=(made,)) == {"got": True}
     assert made.read_text() == "drawn"
+
+
+def test_a_video_is_still_read_when_somebody_uploads_the_same_one_meanwhile(tmp_path: Path) -> None:
+    """Gradio replaces the file then. Who was given the file, and not its folder, could not open the new one."""
+    video, again = tmp_path / "upload/clip.mp4", tmp_path / "again.mp4"
+    video.parent.mkdir()
+    for file in (video, again):
+        file.write_text("a video")
+    with closing(Isolation(1000).open(isolated_work.read_when_asked, reads=(video.parent,))) as process:
+        ask = partial(process.ask, {"path": str(video)}, b"", time.monotonic() + SOON)
+        assert ask()[0] == {"text": "a video"}
+        again.replace(video)
+        assert ask()[0] == {"text": "a video"}
 
 
 def test_a_file_to_read_cannot_be_written(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from fixtures_training import SMALLEST
 
 from slr_hf.data import load_landmark_arrays, prepare_dataset, read_column
 from slr_hf.model.configuration_slr import SLRConfig
@@ -16,18 +17,8 @@ from slr_hf.training.recipes import Recipe
 
 GLOSSES = ["bad", "good", "yes"]
 
-#: The smallest model that has every kind of layer, without dropout.
-SMALLEST = {
-    "patch_width": 16,
-    "hidden_size": 32,
-    "intermediate_size": 32,
-    "num_attention_heads": 2,
-    "num_local_layers": 1,
-    "num_global_layers": 1,
-    "hidden_dropout": 0.0,
-    "classifier_dropout": 0.0,
-    "drop_path_rate": 0.0,
-}
+#: The smallest model, without dropout.
+STILL = {**SMALLEST, "hidden_dropout": 0.0, "classifier_dropout": 0.0, "drop_path_rate": 0.0}
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +37,7 @@ def clips(made_signs: Path) -> Dataset:
 @pytest.fixture
 def recipe() -> Recipe:
     """A recipe for the smallest model: two epochs of six batches."""
-    return Recipe(config=SMALLEST, epochs=2, batch_size=8, learning_rate=3e-3)
+    return Recipe(config=STILL, epochs=2, batch_size=8, learning_rate=3e-3)
 
 
 @pytest.fixture
@@ -56,6 +47,6 @@ def make_model() -> Callable[..., SLRForSignClassification]:
     def make(**config: float) -> SLRForSignClassification:
         torch.manual_seed(0)
         labels = dict(enumerate(GLOSSES))
-        return SLRForSignClassification(SLRConfig(**{**SMALLEST, **config}, id2label=labels))
+        return SLRForSignClassification(SLRConfig(**{**STILL, **config}, id2label=labels))
 
     return make
