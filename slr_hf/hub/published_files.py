@@ -12,7 +12,7 @@ from huggingface_hub import RepoCard
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 
-from slr_hf.model.loading_slr import PICKLES
+from slr_hf.model.pickles_slr import PICKLES
 
 RepositoryType = Literal["model", "space"]
 

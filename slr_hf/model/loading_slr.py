@@ -10,12 +10,10 @@ from safetensors import SafetensorError
 
 from .configuration_slr import SLRConfig
 from .modeling_slr import SLRForSignClassification
+from .pickles_slr import PICKLES
 from .processing_slr import KeypointProcessor
 
 _CONFIG, _PROCESSOR, _WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
-
-#: Endings of files that Python may unpickle, which runs code that nobody has read.
-PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
 
 
 class ModelError(ValueError):
@@ -119,4 +117,4 @@ def _check_config(config: dict[str, Any], name: str | os.PathLike[str]) -> None:
         )
 
 
-__all__ = ["PICKLES", "ModelError", "load_model"]
+__all__ = ["ModelError", "load_model"]

@@ -209,6 +209,11 @@ def test_a_dry_run_lists_what_would_go_up_and_needs_no_hub(hub: Hub, publish: Pu
     }
 
 
+def test_publishing_loads_no_model():
+    code = "import sys, slr_hf.hub.publishing; sys.exit('torch' in sys.modules)"  # its import takes seconds
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 # What cannot be used: nothing is asked of the Hub.
 
 

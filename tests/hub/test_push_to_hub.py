@@ -11,8 +11,8 @@ from fixtures_hub import Hub
 
 CODE = {
     *("configuration_slr.py", "drawing_slr.py", "extraction_slr.py", "fitted_slr.py", "landmarker_slr.py"),
-    *("landmarks_slr.py", "layers_slr.py", "loading_slr.py", "modeling_slr.py", "pipeline_slr.py"),
-    *("processing_slr.py", "streaming_slr.py"),
+    *("landmarks_slr.py", "layers_slr.py", "loading_slr.py", "modeling_slr.py", "pickles_slr.py"),
+    *("pipeline_slr.py", "processing_slr.py", "streaming_slr.py"),
 }
 #: What only the processor needs of it.
 PROCESSOR_CODE = {"fitted_slr.py", "landmarks_slr.py", "processing_slr.py"}

@@ -96,6 +96,7 @@ def test_a_folder_holds_all_that_is_needed(folder):
         "layers_slr.py",
         "loading_slr.py",
         "modeling_slr.py",
+        "pickles_slr.py",
         "pipeline_slr.py",
         "processing_slr.py",
         "streaming_slr.py",
