@@ -262,6 +262,52 @@ class PartFusion(nn.Module):
         return self.norm((gates.unsqueeze(-2) @ projected).squeeze(-2) * len(parts))
 
 
+class KeypointMotion(nn.Module):
+    """Adds motion to keypoints: differences in time over one frame and more, per frame.
+
+    The motion is 0 where a part was not seen in both frames. Over two frames, the noise of the detector weighs half
+    (Google's isolated sign contest, first place, 2023).
+    """
+
+    def __init__(self, config: SLRConfig) -> None:
+        super().__init__()
+        self.sizes = [len(part["points"]) for part in config.parts or []]
+        self.lags = tuple(config.motion_lags)
+        self.scale = float(config.motion_scale)
+        self.part_of_point: torch.Tensor
+        self.register_buffer("part_of_point", self.make_part_of_point(), persistent=False)
+
+    def make_part_of_point(self) -> torch.Tensor:
+        """The index of the part of each point, `(points)`."""
+        return torch.tensor([part for part, size in enumerate(self.sizes) for _ in range(size)])
+
+    def forward(self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Sets points of missing parts to 0, and adds the motion of each point.
+
+        Args:
+            keypoints: `(batch, frames, points, channels)`.
+            part_mask: `(batch, frames, parts)`.
+            positions: `(batch, frames)`.
+
+        Returns:
+            `(batch, frames, points, (1 + len(motion_lags)) * channels)`.
+        """
+        keypoints = torch.where(self.by_point(part_mask), keypoints, 0)
+        motions = [keypoints]
+        for lag in self.lags:
+            # The first frames have none before them.
+            earlier, seen = keypoints[:, :-lag], self.by_point(part_mask[:, lag:] & part_mask[:, :-lag])
+            steps = (positions[:, lag:] - positions[:, :-lag]).clamp(min=1e-3).to(keypoints.dtype)[..., None, None]
+            moved = torch.where(seen, (keypoints[:, lag:] - earlier) / steps * self.scale, 0)
+            motions.append(torch.cat([torch.zeros_like(keypoints[:, :lag]), moved], dim=1))
+        return torch.cat(motions, dim=-1)
+
+    def by_point(self, part_mask: torch.Tensor) -> torch.Tensor:
+        """Spreads a mask `(batch, frames, parts)` over the points of each part: `(batch, frames, points, 1)`."""
+        # An index, not repeat_interleave, which the exporter to ONNX does not know in this form.
+        return part_mask[..., self.part_of_point].unsqueeze(-1)
+
+
 class KeypointEmbedding(nn.Module):
     """Embeds frames of keypoints: parts, cross-modal attention between them, fusion."""
 
@@ -274,50 +320,15 @@ class KeypointEmbedding(nn.Module):
         #: Each frame is a batch of its own to attention among patches. Few enough for a kernel that counts the batch
         #: alone and for one that counts it times the heads.
         self.frames_at_once = LARGEST_GRID // config.patch_attention_heads
-        self.motion_lags = tuple(config.motion_lags)
-        self.motion_scale = float(config.motion_scale)
+        self.motion = KeypointMotion(config)
         self.parts = nn.ModuleList(PartEmbedding(config, part) for part in parts)
         self.cross_modal = nn.ModuleList(CrossModalAttention(config) for _ in self.pairs)
         self.fusion = PartFusion(config)
-        self.part_of_point: torch.Tensor
-        self.register_buffer("part_of_point", self.make_part_of_point(), persistent=False)
-
-    def make_part_of_point(self) -> torch.Tensor:
-        """The index of the part of each point, `(points)`."""
-        return torch.tensor([part for part, size in enumerate(self.sizes) for _ in range(size)])
-
-    def motion(self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Differences in time over one frame and more, per frame; 0 where a part was not seen in both frames.
-
-        Over two frames, the noise of the detector weighs half (Google's isolated sign contest, first place, 2023).
-
-        Args:
-            keypoints: `(batch, frames, points, channels)`.
-            part_mask: `(batch, frames, parts)`.
-            positions: `(batch, frames)`.
-
-        Returns:
-            `(batch, frames, points, len(motion_lags) * channels)`.
-        """
-        motions = []
-        for lag in self.motion_lags:
-            # The first frames have none before them.
-            earlier, seen = keypoints[:, :-lag], self.by_point(part_mask[:, lag:] & part_mask[:, :-lag])
-            steps = (positions[:, lag:] - positions[:, :-lag]).clamp(min=1e-3).to(keypoints.dtype)[..., None, None]
-            moved = torch.where(seen, (keypoints[:, lag:] - earlier) / steps * self.motion_scale, 0)
-            motions.append(torch.cat([torch.zeros_like(keypoints[:, :lag]), moved], dim=1))
-        return torch.cat(motions, dim=-1)
-
-    def by_point(self, part_mask: torch.Tensor) -> torch.Tensor:
-        """Spreads a mask `(batch, frames, parts)` over the points of each part: `(batch, frames, points, 1)`."""
-        # An index, not repeat_interleave, which the exporter to ONNX does not know in this form.
-        return part_mask[..., self.part_of_point].unsqueeze(-1)
 
     def forward(self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Maps keypoints `(batch, frames, points, channels)` to `(batch, frames, hidden_size)`."""
         batch, frames = part_mask.shape[:2]
-        keypoints = torch.where(self.by_point(part_mask), keypoints, 0)
-        points = torch.cat([keypoints, self.motion(keypoints, part_mask, positions)], dim=-1).flatten(0, 1)
+        points = self.motion(keypoints, part_mask, positions).flatten(0, 1)
         seen = part_mask.flatten(0, 1)
         # Exporters work on the CPU, and could not make pieces of a number of frames that they do not know.
         embed = self.embed_frames if points.is_cpu else self.embed_pieces
@@ -528,4 +539,4 @@ class TemporalPooling(nn.Module):
         return self.norm(self.mix(pooled)), weights.mean(dim=1)
 
 
-__all__ = ["HierarchicalTransformer", "KeypointEmbedding", "TemporalPooling"]
+__all__ = ["HierarchicalTransformer", "KeypointEmbedding", "KeypointMotion", "TemporalPooling"]

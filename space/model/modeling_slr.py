@@ -19,6 +19,7 @@ from .layers_slr import (
     Attention,
     HierarchicalTransformer,
     KeypointEmbedding,
+    KeypointMotion,
     PatchEmbedding,
     Residual,
     SwiGLU,
@@ -187,7 +188,7 @@ class SLRPreTrainedModel(PreTrainedModel):
             init.normal_(module.bias, std=0.02)
             init.normal_(module.missing, std=0.02)
             init.copy_(module.index, module.make_index())
-        elif isinstance(module, KeypointEmbedding):
+        elif isinstance(module, KeypointMotion):
             init.copy_(module.part_of_point, module.make_part_of_point())
 
 

@@ -143,7 +143,7 @@ class TestMissingParts:
     @pytest.mark.parametrize("value", [0.0, 1e6, float("nan"), float("inf")])
     def test_their_values_are_not_read(self, value):
         model, batch = make_model(), make_batch()
-        missing = ~model.slr.embedding.by_point(batch["part_mask"])
+        missing = ~model.slr.embedding.motion.by_point(batch["part_mask"])
         spoilt = {**batch, "keypoints": batch["keypoints"].masked_fill(missing, value)}
         assert torch.equal(logits(model, spoilt), logits(model, batch))
 
