@@ -76,7 +76,10 @@ class SignClassifierOutput(ModelOutput):
 
 
 class SignClassifier(nn.Module):
-    """Layers on top of the pooled embedding, each with an auxiliary classifier."""
+    """Layers on top of the pooled embedding, each with an auxiliary classifier.
+
+    Dropout comes last, before what maps to the glosses. Where it comes before the layers they learn more slowly.
+    """
 
     def __init__(self, config: SLRConfig) -> None:
         super().__init__()
@@ -91,13 +94,13 @@ class SignClassifier(nn.Module):
 
     def forward(self, pooled: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """Maps `(batch, hidden_size)` to logits and auxiliary logits `(batch, num_labels)`."""
-        states, auxiliary = self.dropout(pooled), []
+        states, auxiliary = pooled, []
         for norm, layer, residual, classify in zip(
             self.norms, self.layers, self.residuals, self.auxiliary, strict=True
         ):
             states = residual(states, layer(norm(states)))
-            auxiliary.append(classify(states))
-        return self.output(self.norm(states)), tuple(auxiliary)
+            auxiliary.append(classify(self.dropout(states)))
+        return self.output(self.dropout(self.norm(states))), tuple(auxiliary)
 
 
 class PrototypeClassifier(nn.Module):
@@ -169,10 +172,15 @@ class SLRPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear | nn.Conv1d):
+        if isinstance(module, nn.Linear | nn.Conv1d) and module.bias is not None:
+            init.zeros_(module.bias)
+        if isinstance(module, nn.Linear):
             init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                init.zeros_(module.bias)
+        elif isinstance(module, nn.Conv1d):
+            # By the inputs of a channel alone. Xavier's rule counts the outputs of all channels, though in a depthwise
+            # convolution each goes to one, and makes the weights many times too small.
+            bound = module.weight[0].numel() ** -0.5
+            init.uniform_(module.weight, -bound, bound)
         elif isinstance(module, ConfidenceHead):
             # About the classifier's own probability, which training then corrects.
             init.constant_(module.weight, 0.5)

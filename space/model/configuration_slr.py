@@ -104,7 +104,7 @@ class SLRConfig(PreTrainedConfig):
         rope_theta: Base of the rotary positions.
         attention_dropout: Dropout of attention weights.
         hidden_dropout: Dropout of the output of attention, convolution and feed-forward layers.
-        classifier_dropout: Dropout of the pooled embedding.
+        classifier_dropout: Dropout before each map to the glosses.
         drop_path_rate: Largest rate of stochastic depth; it rises linearly from block to block up to the last.
         layer_drop: Probability that a training step skips a block for the whole batch (LayerDrop, Fan et al. 2020,
             https://arxiv.org/abs/1909.11556). It saves no time: a skipped block is computed and left out.

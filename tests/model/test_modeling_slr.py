@@ -419,6 +419,22 @@ class TestTraining:
         assert set(added.unique().tolist()) == {0.0, 2.0}
         assert abs(added.mean().item() - 1) < 0.1
 
+    def test_a_new_convolution_passes_on_what_it_takes_in(self):
+        convolution = make_model().slr.transformer.local_blocks[0].convolutions[0].convolutions[0]
+        generator = torch.Generator().manual_seed(0)
+        passed = convolution(torch.randn(4, convolution.in_channels, 200, generator=generator))
+        # Inputs of deviation 1 and weights between +-1 / sqrt(17) give 1 / sqrt(3), for any number of channels.
+        assert passed[..., 8:-8].std().item() == pytest.approx(3**-0.5, rel=0.1)
+
+    def test_dropout_of_the_classifier_comes_after_its_layers(self):
+        model = make_model(hidden_dropout=0.0, drop_path_rate=0.0, classifier_dropout=0.5).train()
+        states = []
+        model.classifier.norm.register_forward_hook(lambda module, inputs, output: states.append(output))
+        first, second = (model(**make_batch()) for _ in range(2))
+        assert torch.equal(states[0], states[1])
+        assert not torch.equal(first.logits, second.logits)
+        assert not torch.equal(first.auxiliary_logits[0], second.auxiliary_logits[0])
+
     def test_layer_drop_skips_blocks_in_training_alone(self):
         model = make_model(layer_drop=0.5, hidden_dropout=0.0, classifier_dropout=0.0, drop_path_rate=0.0)
         batch = make_batch((30,))
@@ -470,7 +486,8 @@ class TestTraining:
             torch.cat([gradient.flatten() for gradient in each.values()]) for each in (gradients, expected)
         )
         assert torch.isfinite(joined).all()
-        assert torch.linalg.vector_norm(joined - expected_joined) < 0.05 * torch.linalg.vector_norm(expected_joined)
+        # Eight bits of precision in each of some sixty layers one after another.
+        assert torch.linalg.vector_norm(joined - expected_joined) < 0.1 * torch.linalg.vector_norm(expected_joined)
 
     def test_a_replica_on_another_gpu_gives_the_same_answers_and_gradients(self, monkeypatch):
         # As DataParallel makes it: it has no parameters, but tensors in their places. Only the copying needs GPUs.
