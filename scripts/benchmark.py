@@ -8,11 +8,16 @@ matrix products of as many floating point operations, measured in turn with it.
     python scripts/benchmark.py video --video clip.mp4
     python scripts/benchmark.py live --signs ksl13.npz --session 2 --idle asl33.npz
     python scripts/benchmark.py slovo --annotations slovo/annotations.csv --material ksl13.npz --output outputs/slovo
+    python scripts/benchmark.py peers --dataset wlasl_hands.npz --num-glosses 100 --recipe demo --output outputs/peers
     python scripts/benchmark.py gpu --size tiny small base --annotations slovo/annotations.csv --material ksl13.npz \
         --output outputs/gpu
 
 `gpu` is everything that wants an accelerator: training and inference of each size, compiled and not, and three epochs
 of the recipe slovo_1000 with the last size.
+
+`peers` trains a recipe and a plain network with each of --seeds, and lets them and a nearest neighbour answer the clips
+of the dataset's own split `validation`, which has no say in the training, or of signers who are held out in folds. The
+same command goes on where it was interrupted.
 """
 
 import argparse
@@ -52,7 +57,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=20, help="training, gpu: measured steps (default: 20)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
     parser.add_argument(
-        "--device", choices=["auto", "cpu"], default="auto", help="training, slovo, gpu: the device (default: auto)"
+        "--device",
+        choices=["auto", "cpu"],
+        default="auto",
+        help="training, slovo, gpu, peers: the device (default: auto)",
     )
     parser.add_argument(
         "--model", default="space/model", help="start, video, memory, live: the model (default: space/model)"
@@ -75,13 +83,20 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="live: seed of the stream (default: 0)")
     parser.add_argument("--annotations", type=Path, help="slovo, gpu: the annotations.csv of SLOVO")
     parser.add_argument("--material", type=Path, help="slovo, gpu: landmark arrays (.npz) to take movements from")
-    parser.add_argument("--output", type=Path, help="slovo, gpu: folder of the set, its cache and the training")
+    parser.add_argument("--output", type=Path, help="slovo, gpu, peers: folder of the set, its cache and the training")
+    parser.add_argument("--dataset", nargs="+", help="peers: what to train on, as in scripts/train.py")
+    parser.add_argument("--num-glosses", type=int, metavar="N", help="peers: the first N glosses; see scripts/train.py")
+    parser.add_argument("--recipe", help="peers: a recipe of slr_hf/training/recipes")
+    parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="peers: see scripts/train.py")
+    parser.add_argument("--signer-folds", type=int, metavar="K", help="peers: test on all signers, left out in K folds")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="peers (default: 0 1 2)")
     parsed = parser.parse_args(arguments)
     for name, needs in (
         ("video", ["video"]),
         ("live", ["signs", "idle"]),
         ("slovo", ["annotations", "material", "output"]),
         ("gpu", ["annotations", "material", "output"]),
+        ("peers", ["dataset", "recipe", "output"]),
     ):
         missing = [f"--{option}" for option in needs if getattr(parsed, option) is None]
         if name in parsed.what and missing:
@@ -201,6 +216,31 @@ def _gpu(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     )
 
 
+def _peers(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    from datasets import DatasetDict
+
+    from slr_hf.benchmarks.peers import compare_peers
+    from slr_hf.data import OpeningOptions, join_splits, open_dataset, prepare_dataset, signer_folds
+    from slr_hf.training.cross_validation import split_fold
+    from slr_hf.training.recipes import get_recipes
+
+    recipes = get_recipes(options.recipe, assignments=options.set)
+    processor = recipes["it"].new_processor()
+    clips = open_dataset(options.dataset, options=OpeningOptions(num_glosses=options.num_glosses))
+    if options.signer_folds is not None:
+        prepared = prepare_dataset(join_splits(clips), processor)
+        folds = {
+            name: split_fold(prepared, sessions)
+            for name, sessions in signer_folds(prepared, options.signer_folds).items()
+        }
+    elif "validation" in clips:
+        train, test = (prepare_dataset(clips[name], processor) for name in ("train", "validation"))
+        folds = {"validation": DatasetDict(train=train, test=test)}
+    else:
+        raise ValueError(f"{options.dataset} has no split `validation` of its own. Test on signers: --signer-folds 3.")
+    yield from compare_peers(folds, recipes, processor, options.output, options.seeds, options.device)
+
+
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = {
     "forward": _forward,
     "batches": _batches,
@@ -212,6 +252,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]
     "memory": _memory,
     "live": _live,
     "slovo": _slovo,
+    "peers": _peers,
     "gpu": _gpu,
 }
 

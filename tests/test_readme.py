@@ -59,6 +59,7 @@ ONLY_PARSED = {
     r"scripts/benchmark\.py live ": "minutes of stream; tests/live measures seconds",
     r"scripts/benchmark\.py slovo ": "an epoch over 15,300 clips; tests/benchmarks makes and loads a small set",
     r"scripts/benchmark\.py gpu ": "wants a GPU; tests/benchmarks measures the same on a CPU with small numbers",
+    r"scripts/benchmark\.py peers ": "minutes of training; tests/benchmarks compares peers on small models",
     r"scripts/ablate\.py ": "a run for each of forty ideas; tests/scripts/test_ablate.py makes two",
 }
 

@@ -126,9 +126,9 @@ def run_stage(
                 f"{folder} is not the folder that the first process of this training writes. On several machines it "
                 "must lie on a disk that all of them see."
             )
-        _claim(folder / "recipe.json", recipe.to_dict())
+        claim(folder / "recipe.json", recipe.to_dict())
         origin = {} if from_model is None else {"from_model": str(from_model)}
-        _claim(folder / "clips.json", {**describe(splits), **origin})
+        claim(folder / "clips.json", {**describe(splits), **origin})
     best = folder / BEST
     if best.is_dir():
         logger.info("%s is finished already.", folder)
@@ -341,8 +341,16 @@ def _check_start(start: str | Path, splits: DatasetDict) -> None:
         raise StageError(f"{start} knows other glosses than the clips show. Use the data of the stage before.")
 
 
-def _claim(path: Path, content: dict[str, Any]) -> None:
-    """Notes what the training of a folder is, or makes sure that it is the one noted."""
+def claim(path: Path, content: dict[str, Any]) -> None:
+    """Notes what the training of a folder is, or makes sure that it is the one noted.
+
+    Args:
+        path: The file of the note.
+        content: What the note holds.
+
+    Raises:
+        StageError: If another training is noted.
+    """
     if not path.is_file():
         write_json(path, content)
         return
@@ -392,6 +400,7 @@ __all__ = [
     "TRAINING_CLIPS",
     "TRAINING_SESSIONS",
     "StageError",
+    "claim",
     "describe",
     "run_stage",
     "run_stages",
