@@ -193,7 +193,6 @@ def module_hub() -> Iterator[Hub]:
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(600)  # several commands, each of which loads all libraries
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_a_block_works_as_it_stands(
     block: Block,
