@@ -18,7 +18,7 @@ from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.recipes import Recipe, get_recipes
 from slr_hf.training.trainer import SignTrainer, training_arguments
 
-#: Steps that are not measured: kernels are chosen and compiled, memory grows.
+#: Steps that are not measured, at most as many as are: kernels are chosen and compiled, memory grows.
 _WARM_UP = 5
 
 
@@ -32,12 +32,12 @@ class _ResidentTrainer(SignTrainer):
 class _Watch(TrainerCallback):
     """Notes the time after the first steps and at the end."""
 
-    def __init__(self, device: str) -> None:
-        self.device = device
+    def __init__(self, device: str, warm_up: int) -> None:
+        self.device, self.warm_up = device, warm_up
         self.times: dict[int, float] = {}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == _WARM_UP or state.global_step == state.max_steps:
+        if state.global_step == self.warm_up or state.global_step == state.max_steps:
             if self.device == "cuda":
                 torch.cuda.synchronize()
             self.times[state.global_step] = time.perf_counter()
@@ -79,7 +79,8 @@ def benchmark_training(
         compiler: Compile the model with this backend of `torch.compile`, such as "inductor"; by default it is not
             compiled.
     """
-    total = steps + _WARM_UP
+    warm_up = min(steps, _WARM_UP)
+    total = steps + warm_up
     stage = replace(get_recipes(recipe, ("it",))["it"], size=size, batch_size=batch_size, epochs=1, average_decay=0.0)
     processor = KeypointProcessor()
     processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -98,12 +99,12 @@ def benchmark_training(
         on_gpu = arguments.device.type == "cuda"
         if on_gpu:
             torch.cuda.reset_peak_memory_stats()
-        trainer, step = _train(SignTrainer, model, stage, processor, arguments, dataset)
+        trainer, step = _train(SignTrainer, model, stage, processor, arguments, dataset, warm_up)
         start = time.perf_counter()
         for _ in trainer.get_train_dataloader():
             pass
         loading = (time.perf_counter() - start) / total
-        _, resident_step = _train(_ResidentTrainer, model, stage, processor, arguments, dataset)
+        _, resident_step = _train(_ResidentTrainer, model, stage, processor, arguments, dataset, warm_up)
     clips = batch_size * arguments.world_size
     return {
         "what": "training",
@@ -133,15 +134,16 @@ def _train(
     processor: KeypointProcessor,
     arguments: TrainingArguments,
     dataset: Dataset,
+    warm_up: int,
 ) -> tuple[SignTrainer, float]:
     """Trains for an epoch; returns the trainer, and the seconds of a step after the first ones."""
     trainer = trainer_class(model, stage, processor, arguments, train_dataset=dataset)
     trainer.remove_callback(PrinterCallback)  # standard output is for the figures
-    watch = _Watch(arguments.device.type)
+    watch = _Watch(arguments.device.type, warm_up)
     trainer.add_callback(watch)
     trainer.train()
     last = max(watch.times)
-    return trainer, (watch.times[last] - watch.times[_WARM_UP]) / (last - _WARM_UP)
+    return trainer, (watch.times[last] - watch.times[warm_up]) / (last - warm_up)
 
 
 __all__ = ["benchmark_training", "made_up_clips"]
