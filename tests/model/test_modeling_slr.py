@@ -478,16 +478,19 @@ class TestTraining:
 
     def test_autocast_to_bfloat16_gives_nearly_the_gradients_of_float32(self):
         model = make_model(hidden_dropout=0.0, classifier_dropout=0.0, drop_path_rate=0.0).train()
-        expected_loss, expected = backward(model, make_batch())
-        with torch.autocast("cpu", torch.bfloat16):
-            loss, gradients = backward(model, make_batch())
-        assert loss.item() == pytest.approx(expected_loss.item(), rel=0.02)
-        joined, expected_joined = (
-            torch.cat([gradient.flatten() for gradient in each.values()]) for each in (gradients, expected)
-        )
-        assert torch.isfinite(joined).all()
-        # Eight bits of precision in each of some sixty layers one after another.
-        assert torch.linalg.vector_norm(joined - expected_joined) < 0.1 * torch.linalg.vector_norm(expected_joined)
+        joined, expected_joined = [], []
+        # Rounding differs from batch to batch, a fault does not.
+        for seed in range(8):
+            expected_loss, expected = backward(model, make_batch(seed=seed))
+            with torch.autocast("cpu", torch.bfloat16):
+                loss, gradients = backward(model, make_batch(seed=seed))
+            assert loss.item() == pytest.approx(expected_loss.item(), rel=0.02)
+            for sums, each in ((joined, gradients), (expected_joined, expected)):
+                sums.append(torch.cat([gradient.flatten() for gradient in each.values()]))
+        difference = torch.stack(joined).sum(dim=0) - torch.stack(expected_joined).sum(dim=0)
+        assert torch.isfinite(difference).all()
+        expected_norm = torch.linalg.vector_norm(torch.stack(expected_joined).sum(dim=0))
+        assert torch.linalg.vector_norm(difference) < 0.05 * expected_norm
 
     def test_a_replica_on_another_gpu_gives_the_same_answers_and_gradients(self, monkeypatch):
         # As DataParallel makes it: it has no parameters, but tensors in their places. Only the copying needs GPUs.
