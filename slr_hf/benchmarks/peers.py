@@ -1,13 +1,13 @@
 """What a recipe is worth beside its peers: a plain network and a nearest neighbour, on the same clips in one run.
 
-The plain network is trained with the recipe's own augmentations, batches and epochs, so that what is left between them
-is the network and its losses.
+The plain network is trained with the recipe's own augmentations, batches and number of epochs. What differs is the
+network, its losses and its learning rate.
 """
 
 import copy
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,14 @@ from datasets import DatasetDict
 from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
-from slr_hf.benchmarks.nearest_neighbour import NearestNeighbour, Sequences
+from slr_hf.benchmarks.nearest_neighbour import NearestNeighbour, Sequences, choose_references
 from slr_hf.benchmarks.plain_network import PlainNetwork
 from slr_hf.data.preparation import to_clip
 from slr_hf.data.splits import read_column
 from slr_hf.model.loading_slr import load_model
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.losses import SignLoss
-from slr_hf.training.metrics import top_k_accuracy
+from slr_hf.training.metrics import bootstrap_interval, top_k_accuracy
 from slr_hf.training.recipes import Recipe
 from slr_hf.training.schedules import OneCycle
 from slr_hf.training.stages import BEST, claim, describe, run_stages
@@ -34,8 +34,6 @@ from slr_hf.whole_files import whole_folder, write_json
 
 #: What the peers are called.
 RECIPE, PLAIN, NEIGHBOUR = "recipe", "plain network", "nearest neighbour"
-
-_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Answers:
 def plain_recipe(recipes: Mapping[str, Recipe]) -> Recipe:
     """Makes the plain network's recipe of another one: the same clips, augmentations, batches and number of epochs.
 
-    Rate, schedule and dropout are those that the plain network does best with.
+    Rate, schedule and dropout are the plain network's own: one cycle, and no average of the weights.
 
     Args:
         recipes: The recipes of the stages.
@@ -128,22 +126,25 @@ def compare_peers(
     output = Path(output)
     unseeded = {stage: replace(recipe, seed=0).to_dict() for stage, recipe in recipes.items()}
     claim(output / "peers.json", {**unseeded, **{fold: describe(splits) for fold, splits in folds.items()}})
-    answers: dict[str, list[list[Answers]]] = {RECIPE: [], PLAIN: [], NEIGHBOUR: []}
-    answers[NEIGHBOUR].append([_answer_by_neighbour(splits, processor) for splits in folds.values()])
-    yield {"peer": NEIGHBOUR, **_figures(answers[NEIGHBOUR])}
-    for peer, train in ((PLAIN, _train_plain), (RECIPE, _train_recipe)):
-        for seed in seeds:
-            seeded = {stage: replace(recipe, seed=seed) for stage, recipe in recipes.items()}
-            found = []
-            for fold, splits in folds.items():
-                folder = output / peer.replace(" ", "_") / fold / f"seed-{seed}"
-                if not (folder / "answers").is_dir():
-                    train(splits, seeded, processor, folder, device).write(folder / "answers")
-                found.append(Answers.read(folder / "answers"))
-            answers[peer].append(found)
-        yield {"peer": peer, "seeds": list(seeds), **_figures(answers[peer])}
-    lead = _right(answers[RECIPE]).mean(axis=0) - _right(answers[PLAIN]).mean(axis=0)
-    yield {"lead": RECIPE, "over": PLAIN, "top1": lead.mean().item(), "interval": _interval(lead)}
+
+    def answers_of(peer: str, seed: int = 0) -> list[Answers]:
+        """What a peer answers to the clips of each fold, found once."""
+        seeded = {stage: replace(recipe, seed=seed) for stage, recipe in recipes.items()}
+        found = []
+        for fold, splits in folds.items():
+            folder = output / peer.replace(" ", "_") / fold / f"seed-{seed}"
+            if not (folder / "answers").is_dir():
+                _PEERS[peer](splits, seeded, processor, folder, device).write(folder / "answers")
+            found.append(Answers.read(folder / "answers"))
+        return found
+
+    yield {"peer": NEIGHBOUR, **_figures([answers_of(NEIGHBOUR)])}
+    plain = [answers_of(PLAIN, seed) for seed in seeds]
+    yield {"peer": PLAIN, "seeds": list(seeds), **_figures(plain)}
+    own = [answers_of(RECIPE, seed) for seed in seeds]
+    yield {"peer": RECIPE, "seeds": list(seeds), **_figures(own)}
+    lead = _right(own).mean(axis=0) - _right(plain).mean(axis=0)
+    yield {"lead": RECIPE, "over": PLAIN, "top1": lead.mean().item(), "interval": list(bootstrap_interval(lead))}
 
 
 def _train_recipe(
@@ -186,13 +187,24 @@ def _answer(trainer: SignTrainer, splits: DatasetDict, epochs: float, minutes: f
     return Answers(logits, labels, costs)
 
 
-def _answer_by_neighbour(splits: DatasetDict, processor: KeypointProcessor) -> Answers:
+def _ask_neighbour(
+    splits: DatasetDict, recipes: Mapping[str, Recipe], processor: KeypointProcessor, folder: Path, device: str
+) -> Answers:
     fitted = copy.deepcopy(processor)
     fitted.fit(to_clip(row, fitted) for row in splits["train"])
-    labels = {name: read_column(splits[name], "label").astype(np.int64) for name in ("train", "test")}
-    references, clips = (Sequences.of(splits[name], fitted) for name in ("train", "test"))
-    neighbour = NearestNeighbour(references, labels["train"], len(splits["train"].features["label"].names))
-    return Answers(neighbour.scores(clips), torch.from_numpy(labels["test"]), {})
+    references = splits["train"].select(choose_references(splits["train"]))
+    labels, test_labels = (read_column(clips, "label").astype(np.int64) for clips in (references, splits["test"]))
+    num_labels = len(references.features["label"].names)
+    neighbour = NearestNeighbour(Sequences.of(references, fitted), labels, num_labels)
+    return Answers(neighbour.scores(Sequences.of(splits["test"], fitted)), torch.from_numpy(test_labels), {})
+
+
+#: What lets each peer answer the test clips of a fold.
+_PEERS: dict[str, Callable[..., Answers]] = {
+    NEIGHBOUR: _ask_neighbour,
+    PLAIN: _train_plain,
+    RECIPE: _train_recipe,
+}
 
 
 def _right(seeds: list[list[Answers]]) -> np.ndarray:
@@ -216,17 +228,10 @@ def _figures(seeds: list[list[Answers]]) -> dict[str, Any]:
         "top1": by_seed.mean().item(),
         "lowest": by_seed.min().item(),
         "highest": by_seed.max().item(),
-        "interval": _interval(right.mean(axis=0)),
+        "interval": list(bootstrap_interval(right.mean(axis=0))),
         "top5": float(np.mean(top5)),
         **{name: float(np.mean([each[name] for each in costs])) for name in (costs[0] if costs else ())},
     }
-
-
-def _interval(values: np.ndarray) -> list[float]:
-    """The bootstrap's 95% interval of a mean over clips (Efron 1979)."""
-    random = np.random.default_rng(0)
-    means = values[random.integers(len(values), size=(_RESAMPLES, len(values)))].mean(axis=1)
-    return np.percentile(means, [2.5, 97.5]).tolist()
 
 
 __all__ = ["NEIGHBOUR", "PLAIN", "RECIPE", "Answers", "compare_peers", "plain_recipe"]

@@ -7,15 +7,13 @@ import numpy as np
 import torch
 
 from slr_hf.data.splits import UNKNOWN_SIGNER
-from slr_hf.training.metrics import top_k_accuracy
+from slr_hf.training.metrics import RESAMPLES, bootstrap_interval, top_k_accuracy
 
 #: Clips of people whom training has not seen, and other clips of people whom it has seen.
 STRANGERS, SAME_RECORDER = "strangers", "same_recorder"
 
 #: From this many people on, an interval says what other people would give; with fewer, what other clips would.
 _FEWEST_PEOPLE = 3
-
-_RESAMPLES = 10_000
 
 
 def find_group(clip: str, session: str, seen_clips: Collection[str], seen_sessions: Collection[str]) -> str | None:
@@ -84,16 +82,14 @@ def _by_session(right: np.ndarray, sessions: Sequence[str]) -> tuple[np.ndarray,
 
 
 def _interval(accuracies: np.ndarray, counts: np.ndarray) -> dict[str, Any]:
-    """The bootstrap's 95% interval of the mean over sessions (Efron 1979)."""
-    random = np.random.default_rng(0)
-    over_people = len(counts) >= _FEWEST_PEOPLE
-    if over_people:
-        drawn = accuracies[random.integers(len(counts), size=(_RESAMPLES, len(counts)))]
-    else:
-        # To draw a session's clips anew is to draw how many of them are right.
-        drawn = random.binomial(counts, accuracies, size=(_RESAMPLES, len(counts))) / counts
+    """The bootstrap's 95% interval of the mean over sessions."""
+    if len(counts) >= _FEWEST_PEOPLE:
+        low, high = bootstrap_interval(accuracies)
+        return {"low": low, "high": high, "over": "people"}
+    # To draw a session's clips anew is to draw how many of them are right.
+    drawn = np.random.default_rng(0).binomial(counts, accuracies, size=(RESAMPLES, len(counts))) / counts
     low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5]).tolist()
-    return {"low": low, "high": high, "over": "people" if over_people else "clips"}
+    return {"low": low, "high": high, "over": "clips"}
 
 
 __all__ = ["SAME_RECORDER", "STRANGERS", "find_group", "summarize_people"]

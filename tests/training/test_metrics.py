@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from slr_hf.training.metrics import (
+    bootstrap_interval,
     calibration_error,
     confidence_auroc,
     cross_entropy,
@@ -106,3 +108,13 @@ def test_the_bins_of_reliability_add_up_to_the_calibration_error():
 def test_a_bin_holds_its_lower_bound():
     bounds = torch.linspace(0, 1, 16)[:-1]
     assert reliability(bounds, torch.ones(15, dtype=torch.bool)).share.tolist() == pytest.approx([1 / 15] * 15)
+
+
+def test_the_interval_of_a_mean_is_that_of_its_standard_error():
+    low, high = bootstrap_interval(np.repeat([0.0, 1.0], 200))
+    # 1.96 times the standard error of 400 answers of which half are right.
+    assert (low, high) == pytest.approx((0.5 - 1.96 * 0.025, 0.5 + 1.96 * 0.025), abs=0.003)
+
+
+def test_the_interval_of_equal_values_is_a_point():
+    assert bootstrap_interval(np.full(7, 0.25)) == (0.25, 0.25)
