@@ -21,6 +21,7 @@ same command goes on where it was interrupted.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -266,10 +267,12 @@ def measure(options: argparse.Namespace) -> int:
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     results = []
-    for what in options.what:
-        for result in MEASUREMENTS[what](options):
-            print(json.dumps(result), file=sys.stderr, flush=True)
-            results.append(result)
+    # Standard output holds only the figures; what a training logs goes to standard error.
+    with contextlib.redirect_stdout(sys.stderr):
+        for what in options.what:
+            for result in MEASUREMENTS[what](options):
+                print(json.dumps(result), flush=True)
+                results.append(result)
     if os.environ.get("RANK", "0") != "0":
         return 0  # of several processes, the first one tells
     print(json.dumps({"machine": machine(), "results": results}, indent=2))
