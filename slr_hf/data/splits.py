@@ -193,7 +193,8 @@ def choose_splits(
         test_session: See `split`.
         test_fraction: See `split`.
         validation_session: See `split`.
-        validation_fraction: See `split`; it does not change a `validation` that the dataset has.
+        validation_fraction: See `split`. It does not change a dataset's own `validation`, but 0 keeps that from
+            choosing a checkpoint: it becomes the `test` of a dataset that has none, else it is left out.
         train_session: See `split`.
 
     Returns:
@@ -215,6 +216,8 @@ def choose_splits(
     if not own:
         inner = split(train["train"], validation_session=validation_session, validation_fraction=validation_fraction)
         return DatasetDict(**inner, **test)
+    if not validation_fraction:
+        return DatasetDict(**train, test=test.get("test", own["validation"]))
     return DatasetDict(**train, **own, **test)
 
 

@@ -121,6 +121,16 @@ def test_validation_clips_of_the_datasets_own_stay_unless_a_session_is_named(own
     assert sessions(choose_splits(own, validation_session="ksl-0")["validation"]) == ["ksl-0"]
 
 
+def test_without_validation_a_datasets_own_validation_clips_choose_nothing(own_splits: DatasetDict) -> None:
+    halves = hold_out(own_splits["train"], "asl-0")
+    own = DatasetDict(train=halves["train"], validation=halves["test"])
+    chosen = choose_splits(own, validation_fraction=0)
+    assert sizes(chosen) == {"train": 20, "test": 20}
+    assert clip_ids(chosen["test"]) == clip_ids(own["validation"])
+    tested = choose_splits(DatasetDict(**own, test=own_splits["test"]), validation_fraction=0)
+    assert clip_ids(tested["test"]) == clip_ids(own_splits["test"])
+
+
 @pytest.mark.parametrize("test", [{"test_session": "asl-0"}, {"test_fraction": 0.3}, {"train_session": "ksl-1"}])
 def test_a_named_test_splits_all_clips_anew(
     two_files: Dataset, own_splits: DatasetDict, test: dict[str, str | float]
