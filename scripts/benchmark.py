@@ -90,6 +90,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--recipe", help="peers: a recipe of slr_hf/training/recipes")
     parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="peers: see scripts/train.py")
     parser.add_argument("--signer-folds", type=int, metavar="K", help="peers: test on all signers, left out in K folds")
+    parser.add_argument(
+        "--from-model", metavar="MODEL", help="peers: what the recipe starts from; see scripts/train.py"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="peers (default: 0 1 2)")
     parsed = parser.parse_args(arguments)
     for name, needs in (
@@ -224,9 +227,10 @@ def _peers(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
     from slr_hf.data import OpeningOptions, join_splits, open_dataset, prepare_dataset, signer_folds
     from slr_hf.training.cross_validation import split_fold
     from slr_hf.training.recipes import get_recipes
+    from slr_hf.training.stages import stage_processor
 
     recipes = get_recipes(options.recipe, assignments=options.set)
-    processor = recipes["it"].new_processor()
+    processor = stage_processor(recipes, options.output, options.from_model)
     clips = open_dataset(options.dataset, options=OpeningOptions(num_glosses=options.num_glosses))
     if options.signer_folds is not None:
         prepared = prepare_dataset(join_splits(clips), processor)
@@ -239,7 +243,9 @@ def _peers(options: argparse.Namespace) -> Iterable[dict[str, Any]]:
         folds = {"validation": DatasetDict(train=train, test=test)}
     else:
         raise ValueError(f"{options.dataset} has no split `validation` of its own. Test on signers: --signer-folds 3.")
-    yield from compare_peers(folds, recipes, processor, options.output, options.seeds, options.device)
+    yield from compare_peers(
+        folds, recipes, processor, options.output, options.seeds, options.device, options.from_model
+    )
 
 
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = {

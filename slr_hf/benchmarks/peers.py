@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ def compare_peers(
     output: str | Path,
     seeds: Sequence[int] = (0, 1, 2),
     device: str = "auto",
+    from_model: str | Path | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Trains a recipe and the plain network with every seed, and lets them and a nearest neighbour answer test clips.
 
@@ -114,6 +116,8 @@ def compare_peers(
         output: Folder of the trainings and answers.
         seeds: Seeds of the trainings.
         device: "cpu", or "auto" for an accelerator where there is one.
+        from_model: Folder or Hub id of a saved model that the recipe starts from; see `run_stages`. The plain network
+            starts from nothing all the same.
 
     Yields:
         Each peer's figures over the test clips of all folds: top-1 and top-5 accuracy in the mean over seeds, top-1 of
@@ -125,7 +129,13 @@ def compare_peers(
     """
     output = Path(output)
     unseeded = {stage: replace(recipe, seed=0).to_dict() for stage, recipe in recipes.items()}
-    claim(output / "peers.json", {**unseeded, **{fold: describe(splits) for fold, splits in folds.items()}})
+    origin = {} if from_model is None else {"from_model": str(from_model)}
+    claim(output / "peers.json", {**unseeded, **{fold: describe(splits) for fold, splits in folds.items()}, **origin})
+    peers: dict[str, Callable[..., Answers]] = {
+        NEIGHBOUR: _ask_neighbour,
+        PLAIN: _train_plain,
+        RECIPE: partial(_train_recipe, from_model=from_model),
+    }
 
     def answers_of(peer: str, seed: int = 0) -> list[Answers]:
         """What a peer answers to the clips of each fold, found once."""
@@ -134,7 +144,7 @@ def compare_peers(
         for fold, splits in folds.items():
             folder = output / peer.replace(" ", "_") / fold / f"seed-{seed}"
             if not (folder / "answers").is_dir():
-                _PEERS[peer](splits, seeded, processor, folder, device).write(folder / "answers")
+                peers[peer](splits, seeded, processor, folder, device).write(folder / "answers")
             found.append(Answers.read(folder / "answers"))
         return found
 
@@ -148,10 +158,15 @@ def compare_peers(
 
 
 def _train_recipe(
-    splits: DatasetDict, recipes: Mapping[str, Recipe], processor: KeypointProcessor, folder: Path, device: str
+    splits: DatasetDict,
+    recipes: Mapping[str, Recipe],
+    processor: KeypointProcessor,
+    folder: Path,
+    device: str,
+    from_model: str | Path | None,
 ) -> Answers:
     start = time.perf_counter()
-    metrics = run_stages(splits, recipes, folder, copy.deepcopy(processor), device)
+    metrics = run_stages(splits, recipes, folder, copy.deepcopy(processor), device, from_model=from_model)
     minutes = (time.perf_counter() - start) / 60
     last = list(metrics)[-1]
     model, fitted = load_model(folder / last / BEST)
@@ -197,14 +212,6 @@ def _ask_neighbour(
     num_labels = len(references.features["label"].names)
     neighbour = NearestNeighbour(Sequences.of(references, fitted), labels, num_labels)
     return Answers(neighbour.scores(Sequences.of(splits["test"], fitted)), torch.from_numpy(test_labels), {})
-
-
-#: What lets each peer answer the test clips of a fold.
-_PEERS: dict[str, Callable[..., Answers]] = {
-    NEIGHBOUR: _ask_neighbour,
-    PLAIN: _train_plain,
-    RECIPE: _train_recipe,
-}
 
 
 def _right(seeds: list[list[Answers]]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Peers: a recipe, the plain network and the nearest neighbour answer the same clips, and what is finished stays."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from slr_hf.data import load_landmark_arrays, prepare_dataset, signer_folds
 from slr_hf.model.processing_slr import KeypointProcessor
 from slr_hf.training.cross_validation import split_fold
 from slr_hf.training.recipes import Recipe, get_recipes
-from slr_hf.training.stages import StageError
+from slr_hf.training.stages import BEST, StageError, stage_processor
 
 GLOSSES, SESSIONS, CLIPS = ("good", "yes", "what"), ("0", "2"), 4
 
@@ -87,6 +88,27 @@ def test_another_recipe_needs_another_folder(
     other = {stage: replace(recipe, epochs=2) for stage, recipe in recipes.items()}
     with pytest.raises(StageError, match="differs in ft1, it"):
         next(compare_peers(folds, other, processor, compared[0], seeds=(0, 1), device="cpu"))
+
+
+def test_the_recipe_starts_from_a_saved_model_and_the_plain_network_from_nothing(
+    compared: tuple[Path, list[dict[str, Any]]], folds: Any, recipes: Any, tmp_path: Path
+) -> None:
+    output, rows = compared
+    start = output / "recipe" / "fold-2" / "seed-0" / "ft1" / BEST
+    processor = stage_processor(recipes, tmp_path, start)
+    fold = {"fold-1": folds["fold-1"]}
+    compare = partial(compare_peers, fold, recipes, processor, tmp_path, seeds=(0,), device="cpu")
+    assert len(list(compare(from_model=start))) == len(rows)
+    own, plain = (
+        Answers.read(tmp_path / peer / "fold-1" / "seed-0" / "answers") for peer in ("recipe", "plain_network")
+    )
+    own_before, plain_before = (
+        Answers.read(output / peer / "fold-1" / "seed-0" / "answers") for peer in ("recipe", "plain_network")
+    )
+    assert plain.logits.allclose(plain_before.logits, atol=1e-4)
+    assert not own.logits.allclose(own_before.logits, atol=1e-2)
+    with pytest.raises(StageError, match="differs in from_model"):
+        next(compare())
 
 
 def test_seeds_give_other_answers(compared: tuple[Path, list[dict[str, Any]]]) -> None:
