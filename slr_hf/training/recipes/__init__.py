@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from slr_hf.training.recipes import demo, few_clips, ksl13, own_signs, slovo_500, slovo_1000
+from slr_hf.training.recipes import demo, few_clips, ksl13, own_signs, slovo_500, slovo_1000, wlasl
 from slr_hf.training.recipes.recipe import STAGES, Recipe
 
 RECIPES: dict[str, dict[str, Recipe]] = {
@@ -12,6 +12,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "own_signs": own_signs.RECIPES,
     "slovo_500": slovo_500.RECIPES,
     "slovo_1000": slovo_1000.RECIPES,
+    **{f"wlasl_{glosses}": recipes for glosses, recipes in wlasl.RECIPES.items()},
 }
 
 

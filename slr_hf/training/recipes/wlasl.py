@@ -19,9 +19,7 @@ def three_stages(epochs: int, dropout: float, classifier_dropout: float) -> dict
     """
     config = {"hidden_dropout": dropout, "classifier_dropout": classifier_dropout, "drop_path_rate": dropout}
     # Every clip once an epoch: no recorder here has many clips of a gloss.
-    first = replace(
-        demo.IT, config={**demo.IT.config, **config}, epochs=epochs, patience=epochs, clips_per_gloss=0
-    )
+    first = replace(demo.IT, config={**demo.IT.config, **config}, epochs=epochs, patience=epochs, clips_per_gloss=0)
     return {
         "it": first,
         "ft1": replace(demo.FT1, config=first.config, clips_per_gloss=0),
