@@ -12,8 +12,8 @@ SIZES: dict[str, dict[str, Any]] = {
     "tiny": {
         "patch_width": 32,
         "patch_attention_heads": 2,
-        "hidden_size": 128,
-        "intermediate_size": 256,
+        "hidden_size": 160,
+        "intermediate_size": 320,
         "num_attention_heads": 4,
         "num_local_layers": 1,
         "num_global_layers": 1,
@@ -154,7 +154,7 @@ class SLRConfig(PreTrainedConfig):
     pooling_scales: list[int] | tuple[int, ...] = (1, 2, 4, 8)
     classifier: Literal["layers", "prototypes"] = "layers"
     prototype_scale: float | int = 20.0
-    num_classifier_layers: int = 2
+    num_classifier_layers: int = 1
     confidence_head: bool = True
     rope_theta: float | int = 10_000.0
     attention_dropout: float | int = 0.0

@@ -309,7 +309,11 @@ class KeypointMotion(nn.Module):
 
 
 class KeypointEmbedding(nn.Module):
-    """Embeds frames of keypoints: parts, cross-modal attention between them, fusion."""
+    """Embeds frames of keypoints: parts, cross-modal attention between them, fusion.
+
+    Beside these, one projection takes all points of a frame as they are: what a plain network sees, to which the others
+    add. Without it the blocks in time wait until the patches have learned to pass something on.
+    """
 
     def __init__(self, config: SLRConfig) -> None:
         super().__init__()
@@ -324,6 +328,8 @@ class KeypointEmbedding(nn.Module):
         self.parts = nn.ModuleList(PartEmbedding(config, part) for part in parts)
         self.cross_modal = nn.ModuleList(CrossModalAttention(config) for _ in self.pairs)
         self.fusion = PartFusion(config)
+        channels = (1 + len(config.motion_lags)) * config.num_channels
+        self.direct = nn.Linear(config.num_points * channels + len(parts), config.hidden_size)
 
     def forward(self, keypoints: torch.Tensor, part_mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Maps keypoints `(batch, frames, points, channels)` to `(batch, frames, hidden_size)`."""
@@ -332,7 +338,8 @@ class KeypointEmbedding(nn.Module):
         seen = part_mask.flatten(0, 1)
         # Exporters work on the CPU, and could not make pieces of a number of frames that they do not know.
         embed = self.embed_frames if points.is_cpu else self.embed_pieces
-        return embed(points, seen).view(batch, frames, -1)
+        direct = self.direct(torch.cat([points.flatten(1), seen.to(points.dtype)], dim=-1))
+        return (embed(points, seen) + direct).view(batch, frames, -1)
 
     def embed_pieces(self, points: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """Does what `embed_frames` does, on as many frames at once as a GPU's attention takes."""
