@@ -23,10 +23,14 @@ def write_video(
     codec: str = "mpeg4",
     pixel_format: str = "yuv420p",
     codec_options: dict[str, str] | None = None,
+    pixel_shape: Fraction | None = None,
+    matrix: tuple[float, float, float, float] | None = None,
 ) -> Path:
     """Writes RGB or RGBA frames; `rotation` is noted in the file, as a phone does that is held upright.
 
-    `times` are in steps of 1 / rate, one after the other when left out.
+    `times` are in steps of 1 / rate, one after the other when left out. `pixel_shape` is the width of a pixel as a
+    share of its height. `matrix` is another way to turn frames, and to mirror them: it brings a point (x, y) to
+    (ax + cy, bx + dy).
     """
     with av.open(path, "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=codec_options or {})
@@ -34,6 +38,11 @@ def write_video(
         stream.pix_fmt, stream.bit_rate = pixel_format, 8_000_000
         if rotation:
             stream.set_display_rotation(rotation)
+        if pixel_shape:
+            stream.codec_context.sample_aspect_ratio = pixel_shape
+        if matrix:
+            a, b, c, d = (int(number * 2**16) for number in matrix)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 2**30])
         for index, frame in enumerate(frames):
             layout = "rgba" if frame.shape[2] == 4 else "rgb24"
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format=layout)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, S
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,9 @@ _FORMATS = (
 #: The most pixels of a frame: 8K and a little more. A header may claim any size, and memory is taken for it.
 LARGEST_FRAME = 36_000_000
 
+#: The longest side of a pixel, counted in its shorter one. A header may claim any, and memory is taken for it.
+_LONGEST_PIXEL = Fraction(10)
+
 _DECODER_OPTIONS = {"max_pixels": str(LARGEST_FRAME)}
 
 
@@ -50,8 +54,8 @@ class VideoInfo:
 
     Args:
         fps: Frames per second as the file states or FFmpeg guesses them, or `None`.
-        width: Width in pixels of an upright frame.
-        height: Height in pixels of an upright frame.
+        width: Width in pixels of a frame as players show it: upright, with square pixels.
+        height: Height in pixels of such a frame.
         frames: The number of frames the file announces, or `None`.
     """
 
@@ -73,16 +77,15 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
     """
     with open_video(path) as container:
         stream = _video_stream(container, path)
-        frame = next(_decoded(container, stream, path))
-        width, height = frame.width, frame.height
-        if frame.rotation % 180:
-            width, height = height, width
+        frame, pixel_shape = next(_decoded(container, stream, path))
         rate = stream.average_rate or stream.guessed_rate
-        return VideoInfo(float(rate) if rate else None, width, height, stream.frames or None)
+        return VideoInfo(float(rate) if rate else None, *_shown_size(frame, pixel_shape), stream.frames or None)
 
 
 def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[TimedFrame, None, None]:
-    """Decodes a video frame by frame, upright; one frame is in memory at a time.
+    """Decodes a video frame by frame, as players show it: upright, with square pixels.
+
+    One frame is in memory at a time.
 
     Args:
         path: A video file of any format that FFmpeg reads.
@@ -99,11 +102,8 @@ def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[Time
     with open_video(path) as container:
         stream = _video_stream(container, path)
         stream.thread_type = "AUTO"
-        for frame in _decoded(container, stream, path):
-            width, height = _scaled(frame.width, frame.height, frame_size)
-            picture = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-            # The display matrix turns counterclockwise, as rot90 does.
-            yield frame.time, np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+        for frame, pixel_shape in _decoded(container, stream, path):
+            yield frame.time, _shown_picture(frame, *_scaled(*_shown_size(frame, pixel_shape), frame_size))
 
 
 class HolisticExtractor:
@@ -156,7 +156,7 @@ class HolisticExtractor:
 
         Returns:
             Landmarks float32 `(frames, points, 3)`, NaN where nothing was detected. Width and height are those of the
-            upright frames before scaling.
+            frames as players show them, before scaling.
 
         Raises:
             VideoError: If a file cannot be read as a video.
@@ -380,6 +380,21 @@ def _check_frame(picture: np.ndarray) -> None:
         raise ValueError(f"A frame must be RGB, uint8 of the shape (height, width, 3), but is {found}.")
 
 
+def _shown_size(frame: Any, pixel_shape: Fraction) -> tuple[int, int]:
+    """Width and height of a frame as players show it; with square pixels, it is stretched and never squeezed."""
+    shape = min(max(pixel_shape, 1 / _LONGEST_PIXEL), _LONGEST_PIXEL)
+    width, height = round(frame.width * max(shape, 1)), round(frame.height / min(shape, 1))
+    return (height, width) if frame.rotation % 180 else (width, height)
+
+
+def _shown_picture(frame: Any, width: int, height: int) -> np.ndarray:
+    """A frame as players show it, in the size given: RGB `(height, width, 3)`."""
+    stored = (height, width) if frame.rotation % 180 else (width, height)
+    picture = frame.reformat(*stored, format="rgb24").to_ndarray()
+    # The display matrix turns counterclockwise, as rot90 does.
+    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+
+
 def _scaled(width: int, height: int, frame_size: int) -> tuple[int, int]:
     """Width and height with the shorter side of at most `frame_size` pixels."""
     scale = min(1.0, frame_size / min(width, height))
@@ -450,13 +465,20 @@ def _video_stream(container: Any, path: str | os.PathLike[str]) -> Any:
     return streams[0]
 
 
-def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Decodes what can be decoded; raises if that is nothing, warns if the end is missing."""
-    count = 0
+def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Iterator[tuple[Any, Fraction]]:
+    """Decodes what can be decoded; raises if that is nothing, warns if the end is missing.
+
+    Yields:
+        Each frame, and the width of its pixels as a share of their height.
+    """
+    decoder, count = stream.codec_context, 0
+    stated, at_first = stream.sample_aspect_ratio, decoder.sample_aspect_ratio
     try:
         for frame in container.decode(stream):
             count += 1
-            yield frame
+            # What the file states counts, as in players, until the decoder meets another shape in mid-stream.
+            met = decoder.sample_aspect_ratio
+            yield frame, (stated if met in (None, at_first) else met) or Fraction(1)
     except _av().error.FFmpegError as error:
         if not count:
             # The size of a frame that is refused is often unknown.

@@ -1,5 +1,6 @@
 """Video to landmarks, with the real landmarker."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,21 @@ FOUND = {
 
 def pictures(path: Path, count: int | None = None, size: int = 640) -> list[np.ndarray]:
     return [picture for _, picture in read_frames(path, size)][:count]
+
+
+#: A frame as players show it: white at the upper left.
+SHOWN = np.zeros((48, 96, 3), np.uint8)
+SHOWN[:24, :48] = 255
+
+
+def check_shown(path: Path) -> None:
+    """Asserts that a video is read as `SHOWN`."""
+    info, (_, picture) = probe_video(path), next(read_frames(path, 1000))
+    assert (info.width, info.height) == (96, 48)
+    assert picture.shape == SHOWN.shape
+    assert picture[:20, :40].mean() > 230
+    assert picture[28:].mean() < 25
+    assert picture[:, 56:].mean() < 25
 
 
 @pytest.fixture(scope="module")
@@ -176,15 +192,39 @@ class TestReading:
 
     @pytest.mark.parametrize("rotation", [90, 180, 270])
     def test_rotation_in_the_metadata_is_honoured(self, tmp_path, rotation):
-        upright = np.zeros((48, 96, 3), np.uint8)
-        upright[:24, :48] = 255  # white at the upper left
-        stored = np.rot90(upright, -rotation // 90)
-        path = write_video(tmp_path / "clip.mp4", [stored], rotation=rotation)
+        check_shown(write_video(tmp_path / "clip.mp4", [np.rot90(SHOWN, -rotation // 90)], rotation=rotation))
+
+    @pytest.mark.parametrize(
+        ("name", "codec", "width", "height", "shown"),
+        [
+            ("dvd.mpg", "mpeg2video", 720, 576, (1024, 576)),
+            ("digital_video.avi", "dvvideo", 720, 576, (1024, 576)),
+            ("broadcast.ts", "libx264", 72, 48, (96, 48)),
+            ("wide.mkv", "libx264", 48, 48, (96, 48)),
+            ("high.mp4", "mpeg4", 96, 24, (96, 48)),
+        ],
+    )
+    def test_squeezed_frames_are_stretched(self, tmp_path, name, codec, width, height, shown):
+        frame = np.zeros((height, width, 3), np.uint8)
+        frame[: height // 2, : width // 2] = 255
+        shape = Fraction(shown[0] * height, shown[1] * width)
+        path = write_video(tmp_path / name, [frame] * 40, rate=25, codec=codec, pixel_shape=shape)
         info, (_, picture) = probe_video(path), next(read_frames(path, 1000))
-        assert (info.width, info.height) == (96, 48)
-        assert picture.shape == upright.shape
-        assert picture[:20, :40].mean() > 230
-        assert picture[28:].mean() < 25
+        assert (info.width, info.height) == picture.shape[1::-1] == shown
+        assert picture[: shown[1] // 2 - 4, : shown[0] // 2 - 8].mean() > 230
+        assert picture[:, shown[0] // 2 + 8 :].mean() < 25
+
+    def test_squeezed_frames_are_stretched_before_they_are_turned(self, tmp_path):
+        stored = np.rot90(SHOWN, -1)[:, ::2]
+        check_shown(write_video(tmp_path / "clip.mp4", [stored], rotation=90, pixel_shape=Fraction(2)))
+
+    @pytest.mark.parametrize(("stated", "width"), [(4, 192), (200, 480)], ids=["likely", "nonsense"])
+    def test_the_file_knows_better_than_its_codec_what_shape_pixels_have(self, tmp_path, stated, width):
+        path = write_video(tmp_path / "clip.mp4", [SHOWN[:, ::2]], codec="libx264", pixel_shape=Fraction(2))
+        box = [b"pasp" + bytes((0, 0, 0, shape, 0, 0, 0, 1)) for shape in (2, stated)]
+        path.write_bytes(path.read_bytes().replace(*box))
+        assert probe_video(path).width == width
+        assert pictures(path)[0].shape == (48, width, 3)
 
     def test_one_frame_is_a_video(self, tmp_path):
         path = write_video(tmp_path / "one.mp4", [np.zeros((48, 64, 3), np.uint8)])
