@@ -2,6 +2,7 @@
 
 import logging
 import os
+import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -384,15 +385,32 @@ def _shown_size(frame: Any, pixel_shape: Fraction) -> tuple[int, int]:
     """Width and height of a frame as players show it; with square pixels, it is stretched and never squeezed."""
     shape = min(max(pixel_shape, 1 / _LONGEST_PIXEL), _LONGEST_PIXEL)
     width, height = round(frame.width * max(shape, 1)), round(frame.height / min(shape, 1))
-    return (height, width) if frame.rotation % 180 else (width, height)
+    return (height, width) if _orientation(frame)[0] else (width, height)
 
 
 def _shown_picture(frame: Any, width: int, height: int) -> np.ndarray:
     """A frame as players show it, in the size given: RGB `(height, width, 3)`."""
-    stored = (height, width) if frame.rotation % 180 else (width, height)
+    transposed, mirrored, upside_down = _orientation(frame)
+    stored = (height, width) if transposed else (width, height)
     picture = frame.reformat(*stored, format="rgb24").to_ndarray()
-    # The display matrix turns counterclockwise, as rot90 does.
-    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+    if transposed:
+        picture = picture.swapaxes(0, 1)
+    return np.ascontiguousarray(picture[:: -1 if upside_down else 1, :: -1 if mirrored else 1])
+
+
+def _orientation(frame: Any) -> tuple[bool, bool, bool]:
+    """Whether players swap a frame's axes, then mirror it, then turn it upside down.
+
+    The numbers a, b, c and d of its display matrix bring a point to (ax + cy, bx + dy). Cameras write them with rounding
+    errors; what is no quarter turn is taken for the nearest one.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False, False, False
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return True, c < 0, b < 0
+    return False, a < 0, d < 0
 
 
 def _scaled(width: int, height: int, frame_size: int) -> tuple[int, int]:

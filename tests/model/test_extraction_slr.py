@@ -195,6 +195,27 @@ class TestReading:
         check_shown(write_video(tmp_path / "clip.mp4", [np.rot90(SHOWN, -rotation // 90)], rotation=rotation))
 
     @pytest.mark.parametrize(
+        ("matrix", "stored"),
+        [
+            ((-1, 0, 0, 1), SHOWN[:, ::-1]),
+            ((1, 0, 0, -1), SHOWN[::-1]),
+            ((0, 1, 1, 0), SHOWN.swapaxes(0, 1)),
+            ((0, -1, -1, 0), SHOWN[::-1, ::-1].swapaxes(0, 1)),
+            ((0, 1, -1, 0), np.rot90(SHOWN)),
+        ],
+        ids=["mirrored", "upside down", "transposed", "transposed the other way", "turned"],
+    )
+    @pytest.mark.parametrize("error", [0, 2**-16, 0.01])
+    def test_a_matrix_that_mirrors_is_honoured_and_its_rounding_errors_are_not(self, tmp_path, matrix, stored, error):
+        a, b, c, d = matrix
+        turned = (a - error * b, b + error * a, c - error * d, d + error * c)
+        check_shown(write_video(tmp_path / "clip.mp4", [stored], matrix=turned))
+
+    def test_half_a_turn_that_is_off_by_a_rounding_error_swaps_no_sides(self, tmp_path):
+        matrix = (-65534 / 65536, -1 / 65536, 1 / 65536, -65534 / 65536)
+        check_shown(write_video(tmp_path / "clip.mp4", [SHOWN[::-1, ::-1]], matrix=matrix))
+
+    @pytest.mark.parametrize(
         ("name", "codec", "width", "height", "shown"),
         [
             ("dvd.mpg", "mpeg2video", 720, 576, (1024, 576)),
