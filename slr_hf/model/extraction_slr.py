@@ -93,7 +93,7 @@ def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[Time
         frame_size: Pixels of the shorter side; larger frames are scaled down to it.
 
     Yields:
-        The time of each frame in seconds, and the frame as RGB uint8 `(height, width, 3)`.
+        The time of each frame in seconds from the start of the file, and the frame as RGB uint8 `(height, width, 3)`.
 
     Raises:
         VideoError: If the file is missing, no video, or has no frame that can be decoded. Where only its first part can
@@ -103,8 +103,11 @@ def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[Time
     with open_video(path) as container:
         stream = _video_stream(container, path)
         stream.thread_type = "AUTO"
+        # Streams of broadcasts and discs begin at any time, for which players show 0.
+        begin = (container.start_time or 0) / _av().time_base
         for frame, pixel_shape in _decoded(container, stream, path):
-            yield frame.time, _shown_picture(frame, *_scaled(*_shown_size(frame, pixel_shape), frame_size))
+            time = None if frame.time is None else frame.time - begin
+            yield time, _shown_picture(frame, *_scaled(*_shown_size(frame, pixel_shape), frame_size))
 
 
 class HolisticExtractor:

@@ -3,9 +3,10 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from hostile_videos import write_song, write_sound, write_video
+from hostile_videos import noise, write_song, write_sound, write_video
 
 from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
 from slr_hf.model.landmarker_slr import LandmarkerError
@@ -184,6 +185,33 @@ class TestReading:
         path = write_video(tmp_path / "clip.mp4", [np.zeros((48, 64, 3), np.uint8)] * 5, rate=10)
         assert [time for time, _ in read_frames(path, 48)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
         assert probe_video(path).fps == pytest.approx(10)
+
+    @pytest.mark.parametrize(
+        ("name", "codec"), [("stream.ts", "libx264"), ("disc.mpg", "mpeg2video"), ("cut.mkv", "mpeg4")]
+    )
+    def test_times_are_those_since_the_start_of_the_file(self, tmp_path, name, codec):
+        # A stream of a broadcast begins late by itself, the last file because its frames do.
+        path = write_video(tmp_path / name, noise(40), rate=25, codec=codec, times=list(range(50, 90)))
+        with av.open(path) as container:
+            assert container.start_time > 0.3e6
+        assert [time for time, _ in read_frames(path, 48)] == pytest.approx(
+            [index / 25 for index in range(40)], abs=0.001
+        )
+
+    def test_a_picture_that_comes_after_the_sound_keeps_its_time(self, tmp_path):
+        path = tmp_path / "clip.mkv"
+        with av.open(path, "w") as container:
+            video, sound = container.add_stream("mpeg4", rate=25), container.add_stream("aac", rate=8000)
+            video.height, video.width = 48, 64
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+            silence.sample_rate = 8000
+            container.mux([*sound.encode(silence), *sound.encode()])
+            for index, frame in enumerate(noise(5)):
+                picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+                picture.pts, picture.time_base = 25 + index, Fraction(1, 25)
+                container.mux(video.encode(picture))
+            container.mux(video.encode())
+        assert next(read_frames(path, 48))[0] == pytest.approx(1, abs=0.2)
 
     def test_a_colon_in_a_name_is_no_protocol(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
