@@ -57,7 +57,7 @@ class VideoInfo:
         fps: Frames per second as the file states or FFmpeg guesses them, or `None`.
         width: Width in pixels of a frame as players show it: upright, with square pixels.
         height: Height in pixels of such a frame.
-        frames: The number of frames the file announces, or `None`.
+        frames: The number of frames the file announces, or `None`; see `count_frames`.
     """
 
     fps: float | None
@@ -80,7 +80,25 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
         stream = _video_stream(container, path)
         frame, pixel_shape = next(_decoded(container, stream, path))
         rate = stream.average_rate or stream.guessed_rate
-        return VideoInfo(float(rate) if rate else None, *_shown_size(frame, pixel_shape), stream.frames or None)
+        return VideoInfo(float(rate) if rate else None, *_shown_size(frame, pixel_shape), _announced(stream) or None)
+
+
+def count_frames(path: str | os.PathLike[str]) -> int | None:
+    """Reads how many frames a video says it has, without decoding any.
+
+    Args:
+        path: A video file of any format that FFmpeg reads.
+
+    Returns:
+        The number without the frames that are stored and not shown, as those of a clip that was cut without encoding it
+        again; `None` where the file does not say.
+
+    Raises:
+        VideoError: If the file is missing or no video.
+        ImportError: If PyAV is not installed.
+    """
+    with open_video(path) as container:
+        return _announced(_video_stream(container, path)) or None
 
 
 def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[TimedFrame, None, None]:
@@ -404,8 +422,8 @@ def _shown_picture(frame: Any, width: int, height: int) -> np.ndarray:
 def _orientation(frame: Any) -> tuple[bool, bool, bool]:
     """Whether players swap a frame's axes, then mirror it, then turn it upside down.
 
-    The numbers a, b, c and d of its display matrix bring a point to (ax + cy, bx + dy). Cameras write them with rounding
-    errors; what is no quarter turn is taken for the nearest one.
+    The numbers a, b, c and d of its display matrix bring a point to (ax + cy, bx + dy). They may have rounding errors;
+    what is no quarter turn is taken for the nearest one.
     """
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
@@ -510,8 +528,15 @@ def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Itera
     else:
         if not count:
             raise VideoError(f"{path} has no frame that can be decoded. Record or export it again.")
-        if count < stream.frames:
-            logger.warning("%s announces %d frames, but only %d can be decoded.", path, stream.frames, count)
+        if count < (announced := _announced(stream)):
+            logger.warning("%s announces %d frames, but only %d can be decoded.", path, announced, count)
+
+
+def _announced(stream: Any) -> int:
+    """The frames that a file says it shows, 0 where it does not say: those of the edit list, where there is one."""
+    # Other formats, and MP4 that says no number, may list some frames only, such as those that one can jump to.
+    lists_all = stream.frames and "mp4" in stream.container.format.name.split(",")
+    return sum(not entry.is_discard for entry in stream.index_entries) if lists_all else stream.frames
 
 
 __all__ = [
@@ -523,6 +548,7 @@ __all__ = [
     "TimedFrame",
     "VideoError",
     "VideoInfo",
+    "count_frames",
     "open_video",
     "probe_video",
     "read_frames",

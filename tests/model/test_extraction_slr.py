@@ -6,9 +6,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hostile_videos import noise, write_song, write_sound, write_video
+from hostile_videos import cut_losslessly, noise, write_song, write_sound, write_video
 
-from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
+from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, count_frames, probe_video, read_frames
 from slr_hf.model.landmarker_slr import LandmarkerError
 from slr_hf.model.landmarks_slr import DETECTED_GROUPS, LEFT_HAND, NOSE
 
@@ -297,6 +297,25 @@ class TestReading:
         found = len(pictures(path))
         assert 5 < found < 40
         assert f"cut.mp4 announces 40 frames, but only {found} can be decoded" in caplog.text
+
+    @pytest.mark.parametrize("suffix", ["mp4", "mov"])
+    @pytest.mark.parametrize("codec_options", [{"bf": "0"}, {"bf": "2"}], ids=["in order", "reordered"])
+    def test_a_clip_that_was_cut_without_encoding_it_again_is_whole(self, tmp_path, caplog, suffix, codec_options):
+        frames = [np.full((48, 64, 3), 5 * index, np.uint8) for index in range(50)]
+        whole = write_video(tmp_path / "whole.mp4", frames, codec="libx264", codec_options=codec_options)
+        path = cut_losslessly(whole, tmp_path / f"cut.{suffix}", 15, 45)
+        with av.open(path) as container:
+            assert container.streams.video[0].frames == 45, "the header counts what is stored"
+        assert [round(picture.mean() / 5) for picture in pictures(path)] == list(range(15, 45))
+        assert probe_video(path).frames == count_frames(path) == 30
+        assert not caplog.records
+
+    def test_damage_is_told_of_a_clip_that_was_cut_so(self, tmp_path, caplog):
+        path = cut_losslessly(write_video(tmp_path / "whole.mp4", noise(50)), tmp_path / "cut.mp4", 15, 45)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+        found = len(pictures(path))
+        assert 5 < found < 30
+        assert f"cut.mp4 announces 30 frames, but only {found} can be decoded" in caplog.text
 
     def test_what_follows_damage_is_left_out_with_a_warning(self, tmp_path, caplog):
         noise = np.random.default_rng(0)
