@@ -160,6 +160,12 @@ def _picture(path: Path, codec: str, pixel_format: str) -> Path:
     return write_video(path, noise(1), codec=codec, pixel_format=pixel_format, options={"update": "1"})
 
 
+def _picture_of_a_phone(path: Path, brand: bytes) -> None:
+    """A picture in the form of MP4, AVIF or HEIC; the brand is all that differs here."""
+    write_video(path.with_suffix(".avif"), noise(1, 96, 128), codec="libsvtav1").rename(path)
+    path.write_bytes(path.read_bytes().replace(b"ftypavif", b"ftyp" + brand))
+
+
 def _concat_script(path: Path) -> None:
     """A script that shows another file, which may be somebody else's."""
     write_video(path.with_name("neighbour.mp4"), noise(5))
@@ -200,6 +206,7 @@ class HostileVideo:
 _UNREADABLE = "cannot be read as a video"
 _OTHER_FORMAT = "another format that is not read"
 _NO_PICTURE = "holds no video, only "
+_ONLY_PICTURE = _NO_PICTURE + "picture"
 _UNDECODABLE = "cannot be decoded|no frame that can be decoded"
 _TOO_LARGE = "million pixels"
 
@@ -220,6 +227,11 @@ HOSTILE_VIDEOS: dict[str, HostileVideo] = {
     "jpeg picture": HostileVideo(lambda path: _picture(path, "mjpeg", "yuvj420p"), ".jpg", refused=_OTHER_FORMAT),
     "picture named as a video": HostileVideo(
         lambda path: _picture(path.with_suffix(".png"), "png", "rgb24").rename(path), refused=_OTHER_FORMAT
+    ),
+    "avif picture": HostileVideo(lambda path: _picture_of_a_phone(path, b"avif"), ".avif", refused=_ONLY_PICTURE),
+    "heic picture": HostileVideo(lambda path: _picture_of_a_phone(path, b"heic"), ".heic", refused=_ONLY_PICTURE),
+    "heic picture named as a video": HostileVideo(
+        lambda path: _picture_of_a_phone(path, b"mif1"), refused=_ONLY_PICTURE
     ),
     # Files that make FFmpeg open other files.
     "playlist": HostileVideo(
@@ -267,6 +279,9 @@ HOSTILE_VIDEOS: dict[str, HostileVideo] = {
     "rotated": HostileVideo(lambda path: write_video(path, noise(5), rotation=90), frames=5),
     "wrong ending": HostileVideo(lambda path: write_video(path.with_suffix(".mkv"), noise(5)).rename(path), ".mp4", 5),
     "animation": HostileVideo(lambda path: write_video(path, black(5), codec="gif", pixel_format="rgb8"), ".gif", 5),
+    "animation of pictures": HostileVideo(
+        lambda path: write_video(path, noise(5, 96, 128), codec="libsvtav1"), ".avif", 5
+    ),
     "alpha channel": HostileVideo(
         lambda path: write_video(path, noise(5, channels=4), codec="qtrle", pixel_format="argb"), ".mov", 5
     ),

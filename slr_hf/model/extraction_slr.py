@@ -5,7 +5,7 @@ import os
 import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -76,9 +76,8 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
         VideoError: If the file is missing, no video, or has no frame that can be decoded.
         ImportError: If PyAV is not installed.
     """
-    with open_video(path) as container:
-        stream = _video_stream(container, path)
-        frame, pixel_shape = next(_decoded(container, stream, path))
+    with open_video(path) as stream:
+        frame, pixel_shape = next(_decoded(stream, path))
         rate = stream.average_rate or stream.guessed_rate
         return VideoInfo(float(rate) if rate else None, *_shown_size(frame, pixel_shape), _announced(stream) or None)
 
@@ -97,8 +96,8 @@ def count_frames(path: str | os.PathLike[str]) -> int | None:
         VideoError: If the file is missing or no video.
         ImportError: If PyAV is not installed.
     """
-    with open_video(path) as container:
-        return _announced(_video_stream(container, path)) or None
+    with open_video(path) as stream:
+        return _announced(stream) or None
 
 
 def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[TimedFrame, None, None]:
@@ -112,20 +111,24 @@ def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[Time
 
     Yields:
         The time of each frame in seconds from the start of the file, and the frame as RGB uint8 `(height, width, 3)`.
+        All have the size of the first: where a video changes its size, later ones are scaled into that, between black
+        bars where they have another shape.
 
     Raises:
         VideoError: If the file is missing, no video, or has no frame that can be decoded. Where only its first part can
             be decoded, that part is given, with a warning.
         ImportError: If PyAV is not installed.
     """
-    with open_video(path) as container:
-        stream = _video_stream(container, path)
+    with open_video(path) as stream:
         stream.thread_type = "AUTO"
         # Streams of broadcasts and discs begin at any time, for which players show 0.
-        begin = (container.start_time or 0) / _av().time_base
-        for frame, pixel_shape in _decoded(container, stream, path):
+        begin = (stream.container.start_time or 0) / _av().time_base
+        size: tuple[int, int] | None = None
+        for frame, pixel_shape in _decoded(stream, path):
             time = None if frame.time is None else frame.time - begin
-            yield time, _shown_picture(frame, *_scaled(*_shown_size(frame, pixel_shape), frame_size))
+            shown = _scaled(*_shown_size(frame, pixel_shape), frame_size)
+            size = size or shown
+            yield time, _fitted(_shown_picture(frame, *shown), *size)
 
 
 class HolisticExtractor:
@@ -226,7 +229,7 @@ class HolisticExtractor:
         self.model_path = resolve_landmarker(self.model_path)
 
     @staticmethod
-    def open(path: str | os.PathLike[str]) -> Any:
+    def open(path: str | os.PathLike[str]) -> AbstractContextManager[Any]:
         """Opens a video that may come from a stranger; see `open_video`."""
         return open_video(path)
 
@@ -343,8 +346,8 @@ class LandmarkTracker:
         """Finds the landmarks of the next picture.
 
         Args:
-            picture: RGB uint8 `(height, width, 3)`; scaled down where it is larger than `frame_size`, and to the size
-                of the first one where it has another.
+            picture: RGB uint8 `(height, width, 3)`; scaled down where it is larger than `frame_size`, and into the
+                size of the first one, between black bars where it has another shape.
             time: When it was taken, in seconds, rising; by default pictures come at `fps`.
 
         Returns:
@@ -362,7 +365,7 @@ class LandmarkTracker:
         moment = self._count / self.fps if time is None else time
         self._count += 1
         self._timestamp = max(self._timestamp + 1, round(moment * 1000))  # must rise
-        data = np.ascontiguousarray(_resized(picture, *self._size))
+        data = np.ascontiguousarray(_fitted(picture, *self._size))
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=data)
         return _coordinates(self._landmarker.detect_for_video(image, self._timestamp))
 
@@ -440,6 +443,20 @@ def _scaled(width: int, height: int, frame_size: int) -> tuple[int, int]:
     return max(round(width * scale), 1), max(round(height * scale), 1)
 
 
+def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Scales a picture into a size, between black bars where it has another shape, since squeezed nobody is found."""
+    rows, columns = picture.shape[:2]
+    # Of one shape are those that only the rounding of a size tells apart.
+    if abs(columns * height - rows * width) <= max(columns, rows):
+        return _resized(picture, width, height)
+    scale = min(width / columns, height / rows)
+    inner = _resized(picture, max(round(columns * scale), 1), max(round(rows * scale), 1))
+    fitted = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
+    fitted[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return fitted
+
+
 def _resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     if picture.shape[:2] == (height, width):
         return picture
@@ -455,14 +472,15 @@ def _av() -> Any:
     return av
 
 
-def open_video(path: str | os.PathLike[str]) -> Any:
+@contextmanager
+def open_video(path: str | os.PathLike[str]) -> Iterator[Any]:
     """Opens a video that may come from a stranger: nothing but this file is read, and no huge frame is decoded.
 
     Args:
         path: A video file of a common format, such as MP4 or WebM.
 
-    Returns:
-        PyAV's container.
+    Yields:
+        PyAV's stream of the video that players show; the file is its `container`.
 
     Raises:
         VideoError: If the file is missing or no video.
@@ -480,11 +498,11 @@ def open_video(path: str | os.PathLike[str]) -> Any:
         unlisted = isinstance(error, av.error.ArgumentError)
         reason = "a picture, a playlist, or another format that is not read" if unlisted else _reason(error)
         raise VideoError(f"{path} cannot be read as a video ({reason}). Use a format such as MP4 or WebM.") from error
-    # The options above are those of the decoders that look into the file; these are those of the ones that decode it.
-    for stream in container.streams.video:
-        if stream.codec_context is not None:  # it is where FFmpeg has no decoder
-            stream.codec_context.options = dict(_DECODER_OPTIONS)
-    return container
+    with container:
+        stream = _video_stream(container, path)
+        # The options above are for the decoder that looks into the file, these for the one that decodes it.
+        stream.codec_context.options = dict(_DECODER_OPTIONS)
+        yield stream
 
 
 def _reason(error: Exception) -> str:
@@ -493,31 +511,44 @@ def _reason(error: Exception) -> str:
 
 
 def _video_stream(container: Any, path: str | os.PathLike[str]) -> Any:
-    # The cover of a song comes as a video of one picture.
-    cover = _av().stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    """The track that players show: the first that the file marks as the default one, or else the first."""
+    streams = [stream for stream in container.streams.video if not _is_picture(stream)]
     if not streams:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams} - {"video"})) or "nothing"
-        raise VideoError(f"{path} holds no video, only {kinds}.")
-    if streams[0].codec_context is None:
+        kinds = {"picture" if stream.type == "video" else stream.type for stream in container.streams}
+        raise VideoError(f"{path} holds no video, only {', '.join(sorted(kinds)) or 'nothing'}.")
+    default = _av().stream.Disposition.default
+    shown = next((stream for stream in streams if stream.disposition & default), streams[0])
+    if shown.codec_context is None:  # FFmpeg has no decoder
         raise VideoError(f"{path} holds a video of an unknown codec. Use a common one such as H.264 or VP9.")
-    return streams[0]
+    return shown
 
 
-def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Iterator[tuple[Any, Fraction]]:
+def _is_picture(stream: Any) -> bool:
+    """Whether what FFmpeg calls a video is the cover of a song, or a picture as phones take them."""
+    is_cover = bool(stream.disposition & _av().stream.Disposition.attached_pic)
+    # HEIC and AVIF are forms of MP4: what is no track lasts no time.
+    return is_cover or (_is_mp4(stream) and stream.frames == 1 and stream.duration is None)
+
+
+def _is_mp4(stream: Any) -> bool:
+    return "mp4" in stream.container.format.name.split(",")
+
+
+def _decoded(stream: Any, path: str | os.PathLike[str]) -> Iterator[tuple[Any, Fraction]]:
     """Decodes what can be decoded; raises if that is nothing, warns if the end is missing.
 
     Yields:
         Each frame, and the width of its pixels as a share of their height.
     """
     decoder, count = stream.codec_context, 0
-    stated, at_first = stream.sample_aspect_ratio, decoder.sample_aspect_ratio
     try:
-        for frame in container.decode(stream):
+        for frame in stream.container.decode(stream):
+            met = decoder.sample_aspect_ratio
+            if not count:
+                at_first = met
             count += 1
             # What the file states counts, as in players, until the decoder meets another shape in mid-stream.
-            met = decoder.sample_aspect_ratio
-            yield frame, (stated if met in (None, at_first) else met) or Fraction(1)
+            yield frame, (stream.sample_aspect_ratio if met == at_first else met) or Fraction(1)
     except _av().error.FFmpegError as error:
         if not count:
             # The size of a frame that is refused is often unknown.
@@ -535,7 +566,7 @@ def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Itera
 def _announced(stream: Any) -> int:
     """The frames that a file says it shows, 0 where it does not say: those of the edit list, where there is one."""
     # Other formats, and MP4 that says no number, may list some frames only, such as those that one can jump to.
-    lists_all = stream.frames and "mp4" in stream.container.format.name.split(",")
+    lists_all = stream.frames and _is_mp4(stream)
     return sum(not entry.is_discard for entry in stream.index_entries) if lists_all else stream.frames
 
 

@@ -275,6 +275,41 @@ class TestReading:
         assert probe_video(path).width == width
         assert pictures(path)[0].shape == (48, width, 3)
 
+    @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+    @pytest.mark.parametrize("shown", [0, 1])
+    def test_the_track_is_read_that_the_file_marks_as_the_default(self, tmp_path, suffix, shown):
+        path = tmp_path / f"clip.{suffix}"
+        with av.open(path, "w") as container:
+            streams = [container.add_stream("mpeg4", rate=30) for _ in range(2)]
+            for number, stream in enumerate(streams):
+                stream.height, stream.width = 48, 64
+                stream.disposition = av.stream.Disposition.default if number == shown else 0
+            for number, stream in enumerate(streams):
+                picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 200 * number, np.uint8), format="rgb24")
+                container.mux([*stream.encode(picture), *stream.encode()])
+        assert [round(picture.mean(), -1) for picture in pictures(path)] == [200 * shown]
+
+    def test_a_change_of_size_leaves_pictures_of_one_size_and_squeezes_nobody(self, tmp_path):
+        tall = SHOWN[:, :24]
+        parts = [
+            write_video(tmp_path / f"{number}.ts", [frame] * 60, codec="libx264", pixel_shape=shape)
+            for number, (frame, shape) in enumerate(
+                [(SHOWN[:, ::2], Fraction(2)), (SHOWN.repeat(2, 0).repeat(2, 1), None), (tall, None)]
+            )
+        ]
+        path = tmp_path / "broadcast.ts"
+        path.write_bytes(b"".join(part.read_bytes() for part in parts))
+        found = pictures(path)
+        assert len(found) == 180
+        assert {picture.shape for picture in found} == {SHOWN.shape}
+        for index in (0, 30, 90, 110):
+            assert found[index][:20, :40].mean() > 230
+            assert found[index][28:].mean() < 25
+        # 24 columns in the middle of 96, all of them white above.
+        assert found[150][:20, 40:56].mean() > 230
+        assert found[150][:, :32].mean() < 25
+        assert found[150][:, 64:].mean() < 25
+
     def test_one_frame_is_a_video(self, tmp_path):
         path = write_video(tmp_path / "one.mp4", [np.zeros((48, 64, 3), np.uint8)])
         assert len(pictures(path)) == 1
