@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,6 +42,9 @@ LARGEST_FRAME = 36_000_000
 
 #: The longest side of a pixel, counted in its shorter one. A header may claim any, and memory is taken for it.
 _LONGEST_PIXEL = Fraction(10)
+
+#: Held while PyAV's log, which a process has one of, is on.
+_LOG_IS_ON = Lock()
 
 _DECODER_OPTIONS = {"max_pixels": str(LARGEST_FRAME)}
 
@@ -489,20 +493,45 @@ def open_video(path: str | os.PathLike[str]) -> Iterator[Any]:
     av = _av()
     if not Path(path).is_file():
         raise VideoError(f"There is no file {path}.")
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", **_DECODER_OPTIONS}
     try:
-        # Of "12:30.mp4" FFmpeg would take what stands before the colon for a protocol.
-        container = av.open(Path(path).absolute(), options=options)
+        container = _opened(path)
     except (av.error.FFmpegError, ValueError) as error:
         # FFmpeg says so of formats that are not on the list.
         unlisted = isinstance(error, av.error.ArgumentError)
-        reason = "a picture, a playlist, or another format that is not read" if unlisted else _reason(error)
+        reason = (
+            "a picture, a playlist, or another format that is not read" if unlisted else _logged_reason(path, error)
+        )
         raise VideoError(f"{path} cannot be read as a video ({reason}). Use a format such as MP4 or WebM.") from error
     with container:
         stream = _video_stream(container, path)
         # The options above are for the decoder that looks into the file, these for the one that decodes it.
         stream.codec_context.options = dict(_DECODER_OPTIONS)
         yield stream
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", **_DECODER_OPTIONS}
+    # Of "12:30.mp4" FFmpeg would take what stands before the colon for a protocol.
+    return _av().open(Path(path).absolute(), options=options)
+
+
+def _logged_reason(path: str | os.PathLike[str], error: Exception) -> str:
+    """Why a file cannot be opened, with what FFmpeg logs of it, such as that an MP4 lacks its index.
+
+    It is opened once more for that, since PyAV keeps the log off: while it is on, decoders wait for Python's lock.
+    """
+    logging_of_av = _av().logging
+    with _LOG_IS_ON:
+        level = logging_of_av.get_level()
+        logging_of_av.set_level(logging_of_av.PANIC)  # errors come with the exception in any case
+        try:
+            _opened(path).close()
+        except (_av().error.FFmpegError, ValueError) as same:
+            error = same
+        finally:
+            logging_of_av.set_level(level)
+    logged = getattr(error, "log", None)
+    return f"{_reason(error)}: {logged[2].strip()}" if logged else _reason(error)
 
 
 def _reason(error: Exception) -> str:

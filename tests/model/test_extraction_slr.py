@@ -391,6 +391,17 @@ class TestBadInput:
         with pytest.raises(VideoError, match=r"cut\.mp4"):
             HolisticExtractor()(path)
 
+    def test_what_ffmpeg_logs_of_a_file_is_told_each_time_and_nowhere_else(self, tmp_path, caplog, capfd):
+        whole = write_video(tmp_path / "whole.mp4", noise(5)).read_bytes()
+        path = tmp_path / "cut.mp4"
+        path.write_bytes(whole[: len(whole) // 2])
+        for _ in range(2):
+            with pytest.raises(VideoError, match=r"cut\.mp4 cannot be read .*: moov atom not found\)"):
+                probe_video(path)
+        assert av.logging.get_level() is None
+        assert not caplog.records
+        assert capfd.readouterr().err == ""
+
     def test_no_frames(self):
         with pytest.raises(ValueError, match="no frames"):
             HolisticExtractor()(iter([]))
