@@ -79,13 +79,10 @@ def duration(extractor: Any, video: str | Path) -> float:
         ValueError: If it is no video, or one without frames.
         Refused: If its frames are too large.
     """
-    with extractor.open(video) as container:
-        if not container.streams.video:
-            raise ValueError(f"{video} holds no video.")
-        stream = container.streams.video[0]
+    with extractor.open(video) as stream:
         if stream.width * stream.height > limits.LARGEST_MEGAPIXELS * 1e6:
             raise Refused("too_large")
-        times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+        times = [packet.pts for packet in stream.container.demux(stream) if packet.pts is not None]
     if not times or stream.time_base is None:
         raise ValueError(f"{video} holds no frames.")
     return float((max(times) - min(times)) * stream.time_base)

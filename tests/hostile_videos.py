@@ -23,10 +23,14 @@ def write_video(
     codec: str = "mpeg4",
     pixel_format: str = "yuv420p",
     codec_options: dict[str, str] | None = None,
+    pixel_shape: Fraction | None = None,
+    matrix: tuple[float, float, float, float] | None = None,
 ) -> Path:
     """Writes RGB or RGBA frames; `rotation` is noted in the file, as a phone does that is held upright.
 
-    `times` are in steps of 1 / rate, one after the other when left out.
+    `times` are in steps of 1 / rate, one after the other when left out. `pixel_shape` is the width of a pixel as a
+    share of its height. `matrix` is another way to turn frames, and to mirror them: it brings a point (x, y) to
+    (ax + cy, bx + dy).
     """
     with av.open(path, "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=codec_options or {})
@@ -34,12 +38,32 @@ def write_video(
         stream.pix_fmt, stream.bit_rate = pixel_format, 8_000_000
         if rotation:
             stream.set_display_rotation(rotation)
+        if pixel_shape:
+            stream.codec_context.sample_aspect_ratio = pixel_shape
+        if matrix:
+            a, b, c, d = (int(number * 2**16) for number in matrix)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 2**30])
         for index, frame in enumerate(frames):
             layout = "rgba" if frame.shape[2] == 4 else "rgb24"
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format=layout)
             picture.pts, picture.time_base = times[index] if times else index, Fraction(1, rate)
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
+    return path
+
+
+def cut_losslessly(source: Path, path: Path, begin: int, end: int) -> Path:
+    """Cuts a video as phones and `ffmpeg -c copy` do: frames before `begin` are stored, but an edit list hides them."""
+    with av.open(source) as original, av.open(path, "w", options={"movflags": "faststart"}) as container:
+        stream = original.streams.video[0]
+        copy = container.add_stream_from_template(stream)
+        frame = round(1 / (stream.average_rate * stream.time_base))
+        for packet in original.demux(stream):
+            if packet.pts is not None and packet.pts < end * frame:
+                packet.pts -= begin * frame
+                packet.dts -= begin * frame
+                packet.stream = copy
+                container.mux(packet)
     return path
 
 
@@ -136,6 +160,12 @@ def _picture(path: Path, codec: str, pixel_format: str) -> Path:
     return write_video(path, noise(1), codec=codec, pixel_format=pixel_format, options={"update": "1"})
 
 
+def _picture_of_a_phone(path: Path, brand: bytes) -> None:
+    """A picture in the form of MP4, AVIF or HEIC; the brand is all that differs here."""
+    write_video(path.with_suffix(".avif"), noise(1, 96, 128), codec="libsvtav1").rename(path)
+    path.write_bytes(path.read_bytes().replace(b"ftypavif", b"ftyp" + brand))
+
+
 def _concat_script(path: Path) -> None:
     """A script that shows another file, which may be somebody else's."""
     write_video(path.with_name("neighbour.mp4"), noise(5))
@@ -176,6 +206,7 @@ class HostileVideo:
 _UNREADABLE = "cannot be read as a video"
 _OTHER_FORMAT = "another format that is not read"
 _NO_PICTURE = "holds no video, only "
+_ONLY_PICTURE = _NO_PICTURE + "picture"
 _UNDECODABLE = "cannot be decoded|no frame that can be decoded"
 _TOO_LARGE = "million pixels"
 
@@ -196,6 +227,11 @@ HOSTILE_VIDEOS: dict[str, HostileVideo] = {
     "jpeg picture": HostileVideo(lambda path: _picture(path, "mjpeg", "yuvj420p"), ".jpg", refused=_OTHER_FORMAT),
     "picture named as a video": HostileVideo(
         lambda path: _picture(path.with_suffix(".png"), "png", "rgb24").rename(path), refused=_OTHER_FORMAT
+    ),
+    "avif picture": HostileVideo(lambda path: _picture_of_a_phone(path, b"avif"), ".avif", refused=_ONLY_PICTURE),
+    "heic picture": HostileVideo(lambda path: _picture_of_a_phone(path, b"heic"), ".heic", refused=_ONLY_PICTURE),
+    "heic picture named as a video": HostileVideo(
+        lambda path: _picture_of_a_phone(path, b"mif1"), refused=_ONLY_PICTURE
     ),
     # Files that make FFmpeg open other files.
     "playlist": HostileVideo(
@@ -243,6 +279,9 @@ HOSTILE_VIDEOS: dict[str, HostileVideo] = {
     "rotated": HostileVideo(lambda path: write_video(path, noise(5), rotation=90), frames=5),
     "wrong ending": HostileVideo(lambda path: write_video(path.with_suffix(".mkv"), noise(5)).rename(path), ".mp4", 5),
     "animation": HostileVideo(lambda path: write_video(path, black(5), codec="gif", pixel_format="rgb8"), ".gif", 5),
+    "animation of pictures": HostileVideo(
+        lambda path: write_video(path, noise(5, 96, 128), codec="libsvtav1"), ".avif", 5
+    ),
     "alpha channel": HostileVideo(
         lambda path: write_video(path, noise(5, channels=4), codec="qtrle", pixel_format="argb"), ".mov", 5
     ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slr_hf.data.slovo_annotations import ANNOTATIONS
-from slr_hf.model.extraction_slr import VideoError, open_video
+from slr_hf.model.extraction_slr import VideoError, count_frames
 
 #: Suffixes of the files that count as videos in a folder.
 VIDEO_SUFFIXES = frozenset(
@@ -137,11 +137,10 @@ def read_slovo_clips(root: str | Path) -> ClipList:
 
 
 def _count_frames(path: Path) -> int:
-    """The frames that a video says it has; 0 where it cannot be read, which the extraction then reports."""
+    """The frames that a video says it has; 0 where it does not, or is unreadable, which the extraction then reports."""
     try:
-        with open_video(path) as container:
-            return container.streams.video[0].frames
-    except (VideoError, IndexError):
+        return count_frames(path) or 0
+    except VideoError:
         return 0
 
 

@@ -114,10 +114,20 @@ def unfinished(target: Path) -> Iterator[Path]:
 
     Yields:
         The path to write to.
+
+    Raises:
+        LandmarkerError: If nothing can be written to the folder, such as that of a user without a home.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".landmarker-", dir=target.parent) as folder:
-        path = Path(folder) / target.name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=".landmarker-", dir=target.parent)
+    except OSError as error:
+        raise LandmarkerError(
+            f"The landmark models cannot be kept in {target.parent} ({error}). Set SLR_CACHE to a folder that can be "
+            f"written to. {_HELP}"
+        ) from error
+    with folder as place:
+        path = Path(place) / target.name
         yield path
         path.replace(target)
 

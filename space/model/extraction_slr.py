@@ -2,12 +2,15 @@
 
 import logging
 import os
+import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,6 +40,12 @@ _FORMATS = (
 #: The most pixels of a frame: 8K and a little more. A header may claim any size, and memory is taken for it.
 LARGEST_FRAME = 36_000_000
 
+#: The longest side of a pixel, counted in its shorter one. A header may claim any, and memory is taken for it.
+_LONGEST_PIXEL = Fraction(10)
+
+#: Held while PyAV's log, which a process has one of, is on.
+_LOG_IS_ON = Lock()
+
 _DECODER_OPTIONS = {"max_pixels": str(LARGEST_FRAME)}
 
 
@@ -50,9 +59,9 @@ class VideoInfo:
 
     Args:
         fps: Frames per second as the file states or FFmpeg guesses them, or `None`.
-        width: Width in pixels of an upright frame.
-        height: Height in pixels of an upright frame.
-        frames: The number of frames the file announces, or `None`.
+        width: Width in pixels of a frame as players show it: upright, with square pixels.
+        height: Height in pixels of such a frame.
+        frames: The number of frames the file announces, or `None`; see `count_frames`.
     """
 
     fps: float | None
@@ -71,39 +80,59 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
         VideoError: If the file is missing, no video, or has no frame that can be decoded.
         ImportError: If PyAV is not installed.
     """
-    with open_video(path) as container:
-        stream = _video_stream(container, path)
-        frame = next(_decoded(container, stream, path))
-        width, height = frame.width, frame.height
-        if frame.rotation % 180:
-            width, height = height, width
+    with open_video(path) as stream:
+        frame, pixel_shape = next(_decoded(stream, path))
         rate = stream.average_rate or stream.guessed_rate
-        return VideoInfo(float(rate) if rate else None, width, height, stream.frames or None)
+        return VideoInfo(float(rate) if rate else None, *_shown_size(frame, pixel_shape), _announced(stream) or None)
+
+
+def count_frames(path: str | os.PathLike[str]) -> int | None:
+    """Reads how many frames a video says it has, without decoding any.
+
+    Args:
+        path: A video file of any format that FFmpeg reads.
+
+    Returns:
+        The number without the frames that are stored and not shown, as those of a clip that was cut without encoding it
+        again; `None` where the file does not say.
+
+    Raises:
+        VideoError: If the file is missing or no video.
+        ImportError: If PyAV is not installed.
+    """
+    with open_video(path) as stream:
+        return _announced(stream) or None
 
 
 def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[TimedFrame, None, None]:
-    """Decodes a video frame by frame, upright; one frame is in memory at a time.
+    """Decodes a video frame by frame, as players show it: upright, with square pixels.
+
+    One frame is in memory at a time.
 
     Args:
         path: A video file of any format that FFmpeg reads.
         frame_size: Pixels of the shorter side; larger frames are scaled down to it.
 
     Yields:
-        The time of each frame in seconds, and the frame as RGB uint8 `(height, width, 3)`.
+        The time of each frame in seconds from the start of the file, and the frame as RGB uint8 `(height, width, 3)`.
+        All have the size of the first: where a video changes its size, later ones are scaled into that, between black
+        bars where they have another shape.
 
     Raises:
         VideoError: If the file is missing, no video, or has no frame that can be decoded. Where only its first part can
             be decoded, that part is given, with a warning.
         ImportError: If PyAV is not installed.
     """
-    with open_video(path) as container:
-        stream = _video_stream(container, path)
+    with open_video(path) as stream:
         stream.thread_type = "AUTO"
-        for frame in _decoded(container, stream, path):
-            width, height = _scaled(frame.width, frame.height, frame_size)
-            picture = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-            # The display matrix turns counterclockwise, as rot90 does.
-            yield frame.time, np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+        # Streams of broadcasts and discs begin at any time, for which players show 0.
+        begin = (stream.container.start_time or 0) / _av().time_base
+        size: tuple[int, int] | None = None
+        for frame, pixel_shape in _decoded(stream, path):
+            time = None if frame.time is None else frame.time - begin
+            shown = _scaled(*_shown_size(frame, pixel_shape), frame_size)
+            size = size or shown
+            yield time, _fitted(_shown_picture(frame, *shown), *size)
 
 
 class HolisticExtractor:
@@ -156,7 +185,7 @@ class HolisticExtractor:
 
         Returns:
             Landmarks float32 `(frames, points, 3)`, NaN where nothing was detected. Width and height are those of the
-            upright frames before scaling.
+            frames as players show them, before scaling.
 
         Raises:
             VideoError: If a file cannot be read as a video.
@@ -204,7 +233,7 @@ class HolisticExtractor:
         self.model_path = resolve_landmarker(self.model_path)
 
     @staticmethod
-    def open(path: str | os.PathLike[str]) -> Any:
+    def open(path: str | os.PathLike[str]) -> AbstractContextManager[Any]:
         """Opens a video that may come from a stranger; see `open_video`."""
         return open_video(path)
 
@@ -321,8 +350,8 @@ class LandmarkTracker:
         """Finds the landmarks of the next picture.
 
         Args:
-            picture: RGB uint8 `(height, width, 3)`; scaled down where it is larger than `frame_size`, and to the size
-                of the first one where it has another.
+            picture: RGB uint8 `(height, width, 3)`; scaled down where it is larger than `frame_size`, and into the
+                size of the first one, between black bars where it has another shape.
             time: When it was taken, in seconds, rising; by default pictures come at `fps`.
 
         Returns:
@@ -340,7 +369,7 @@ class LandmarkTracker:
         moment = self._count / self.fps if time is None else time
         self._count += 1
         self._timestamp = max(self._timestamp + 1, round(moment * 1000))  # must rise
-        data = np.ascontiguousarray(_resized(picture, *self._size))
+        data = np.ascontiguousarray(_fitted(picture, *self._size))
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=data)
         return _coordinates(self._landmarker.detect_for_video(image, self._timestamp))
 
@@ -380,10 +409,56 @@ def _check_frame(picture: np.ndarray) -> None:
         raise ValueError(f"A frame must be RGB, uint8 of the shape (height, width, 3), but is {found}.")
 
 
+def _shown_size(frame: Any, pixel_shape: Fraction) -> tuple[int, int]:
+    """Width and height of a frame as players show it; with square pixels, it is stretched and never squeezed."""
+    shape = min(max(pixel_shape, 1 / _LONGEST_PIXEL), _LONGEST_PIXEL)
+    width, height = round(frame.width * max(shape, 1)), round(frame.height / min(shape, 1))
+    return (height, width) if _orientation(frame)[0] else (width, height)
+
+
+def _shown_picture(frame: Any, width: int, height: int) -> np.ndarray:
+    """A frame as players show it, in the size given: RGB `(height, width, 3)`."""
+    transposed, mirrored, upside_down = _orientation(frame)
+    stored = (height, width) if transposed else (width, height)
+    picture = frame.reformat(*stored, format="rgb24").to_ndarray()
+    if transposed:
+        picture = picture.swapaxes(0, 1)
+    return np.ascontiguousarray(picture[:: -1 if upside_down else 1, :: -1 if mirrored else 1])
+
+
+def _orientation(frame: Any) -> tuple[bool, bool, bool]:
+    """Whether players swap a frame's axes, then mirror it, then turn it upside down.
+
+    The numbers a, b, c and d of its display matrix bring a point to (ax + cy, bx + dy). They may have rounding errors;
+    what is no quarter turn is taken for the nearest one.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False, False, False
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return True, c < 0, b < 0
+    return False, a < 0, d < 0
+
+
 def _scaled(width: int, height: int, frame_size: int) -> tuple[int, int]:
     """Width and height with the shorter side of at most `frame_size` pixels."""
     scale = min(1.0, frame_size / min(width, height))
     return max(round(width * scale), 1), max(round(height * scale), 1)
+
+
+def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Scales a picture into a size, between black bars where it has another shape, since squeezed nobody is found."""
+    rows, columns = picture.shape[:2]
+    # Of one shape are those that only the rounding of a size tells apart.
+    if abs(columns * height - rows * width) <= max(columns, rows):
+        return _resized(picture, width, height)
+    scale = min(width / columns, height / rows)
+    inner = _resized(picture, max(round(columns * scale), 1), max(round(rows * scale), 1))
+    fitted = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
+    fitted[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return fitted
 
 
 def _resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -401,14 +476,15 @@ def _av() -> Any:
     return av
 
 
-def open_video(path: str | os.PathLike[str]) -> Any:
+@contextmanager
+def open_video(path: str | os.PathLike[str]) -> Iterator[Any]:
     """Opens a video that may come from a stranger: nothing but this file is read, and no huge frame is decoded.
 
     Args:
         path: A video file of a common format, such as MP4 or WebM.
 
-    Returns:
-        PyAV's container.
+    Yields:
+        PyAV's stream of the video that players show; the file is its `container`.
 
     Raises:
         VideoError: If the file is missing or no video.
@@ -417,20 +493,45 @@ def open_video(path: str | os.PathLike[str]) -> Any:
     av = _av()
     if not Path(path).is_file():
         raise VideoError(f"There is no file {path}.")
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", **_DECODER_OPTIONS}
     try:
-        # Of "12:30.mp4" FFmpeg would take what stands before the colon for a protocol.
-        container = av.open(Path(path).absolute(), options=options)
+        container = _opened(path)
     except (av.error.FFmpegError, ValueError) as error:
         # FFmpeg says so of formats that are not on the list.
         unlisted = isinstance(error, av.error.ArgumentError)
-        reason = "a picture, a playlist, or another format that is not read" if unlisted else _reason(error)
+        reason = (
+            "a picture, a playlist, or another format that is not read" if unlisted else _logged_reason(path, error)
+        )
         raise VideoError(f"{path} cannot be read as a video ({reason}). Use a format such as MP4 or WebM.") from error
-    # The options above are those of the decoders that look into the file; these are those of the ones that decode it.
-    for stream in container.streams.video:
-        if stream.codec_context is not None:  # it is where FFmpeg has no decoder
-            stream.codec_context.options = dict(_DECODER_OPTIONS)
-    return container
+    with container:
+        stream = _video_stream(container, path)
+        # The options above are for the decoder that looks into the file, these for the one that decodes it.
+        stream.codec_context.options = dict(_DECODER_OPTIONS)
+        yield stream
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", **_DECODER_OPTIONS}
+    # Of "12:30.mp4" FFmpeg would take what stands before the colon for a protocol.
+    return _av().open(Path(path).absolute(), options=options)
+
+
+def _logged_reason(path: str | os.PathLike[str], error: Exception) -> str:
+    """Why a file cannot be opened, with what FFmpeg logs of it, such as that an MP4 lacks its index.
+
+    It is opened once more for that, since PyAV keeps the log off: while it is on, decoders wait for Python's lock.
+    """
+    logging_of_av = _av().logging
+    with _LOG_IS_ON:
+        level = logging_of_av.get_level()
+        logging_of_av.set_level(logging_of_av.PANIC)  # errors come with the exception in any case
+        try:
+            _opened(path).close()
+        except (_av().error.FFmpegError, ValueError) as same:
+            error = same
+        finally:
+            logging_of_av.set_level(level)
+    logged = getattr(error, "log", None)
+    return f"{_reason(error)}: {logged[2].strip()}" if logged else _reason(error)
 
 
 def _reason(error: Exception) -> str:
@@ -439,24 +540,44 @@ def _reason(error: Exception) -> str:
 
 
 def _video_stream(container: Any, path: str | os.PathLike[str]) -> Any:
-    # The cover of a song comes as a video of one picture.
-    cover = _av().stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    """The track that players show: the first that the file marks as the default one, or else the first."""
+    streams = [stream for stream in container.streams.video if not _is_picture(stream)]
     if not streams:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams} - {"video"})) or "nothing"
-        raise VideoError(f"{path} holds no video, only {kinds}.")
-    if streams[0].codec_context is None:
+        kinds = {"picture" if stream.type == "video" else stream.type for stream in container.streams}
+        raise VideoError(f"{path} holds no video, only {', '.join(sorted(kinds)) or 'nothing'}.")
+    default = _av().stream.Disposition.default
+    shown = next((stream for stream in streams if stream.disposition & default), streams[0])
+    if shown.codec_context is None:  # FFmpeg has no decoder
         raise VideoError(f"{path} holds a video of an unknown codec. Use a common one such as H.264 or VP9.")
-    return streams[0]
+    return shown
 
 
-def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Decodes what can be decoded; raises if that is nothing, warns if the end is missing."""
-    count = 0
+def _is_picture(stream: Any) -> bool:
+    """Whether what FFmpeg calls a video is the cover of a song, or a picture as phones take them."""
+    is_cover = bool(stream.disposition & _av().stream.Disposition.attached_pic)
+    # HEIC and AVIF are forms of MP4: what is no track lasts no time.
+    return is_cover or (_is_mp4(stream) and stream.frames == 1 and stream.duration is None)
+
+
+def _is_mp4(stream: Any) -> bool:
+    return "mp4" in stream.container.format.name.split(",")
+
+
+def _decoded(stream: Any, path: str | os.PathLike[str]) -> Iterator[tuple[Any, Fraction]]:
+    """Decodes what can be decoded; raises if that is nothing, warns if the end is missing.
+
+    Yields:
+        Each frame, and the width of its pixels as a share of their height.
+    """
+    decoder, count = stream.codec_context, 0
     try:
-        for frame in container.decode(stream):
+        for frame in stream.container.decode(stream):
+            met = decoder.sample_aspect_ratio
+            if not count:
+                at_first = met
             count += 1
-            yield frame
+            # What the file states counts, as in players, until the decoder meets another shape in mid-stream.
+            yield frame, (stream.sample_aspect_ratio if met == at_first else met) or Fraction(1)
     except _av().error.FFmpegError as error:
         if not count:
             # The size of a frame that is refused is often unknown.
@@ -467,8 +588,15 @@ def _decoded(container: Any, stream: Any, path: str | os.PathLike[str]) -> Itera
     else:
         if not count:
             raise VideoError(f"{path} has no frame that can be decoded. Record or export it again.")
-        if count < stream.frames:
-            logger.warning("%s announces %d frames, but only %d can be decoded.", path, stream.frames, count)
+        if count < (announced := _announced(stream)):
+            logger.warning("%s announces %d frames, but only %d can be decoded.", path, announced, count)
+
+
+def _announced(stream: Any) -> int:
+    """The frames that a file says it shows, 0 where it does not say: those of the edit list, where there is one."""
+    # Other formats, and MP4 that says no number, may list some frames only, such as those that one can jump to.
+    lists_all = stream.frames and _is_mp4(stream)
+    return sum(not entry.is_discard for entry in stream.index_entries) if lists_all else stream.frames
 
 
 __all__ = [
@@ -480,6 +608,7 @@ __all__ = [
     "TimedFrame",
     "VideoError",
     "VideoInfo",
+    "count_frames",
     "open_video",
     "probe_video",
     "read_frames",

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from fixtures_slovo import make_rows, write_annotation
+from hostile_videos import cut_losslessly, noise, write_video
 
 from slr_hf.data.clip_lists import Clip, read_clip_list
 
@@ -78,3 +80,14 @@ def test_a_key_tells_ranges_apart_but_not_places() -> None:
     clip = Clip("a", Path("1.mp4"))
     assert clip.key == Clip("a", Path("moved/1.mp4")).key
     assert len({clip.key, Clip("a", Path("1.mp4"), 1).key, Clip("a", Path("1.mp4"), end=9).key}) == 3
+
+
+def test_an_original_of_slovo_is_trimmed_unless_that_was_done_without_encoding_it_again(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    original = write_video(tmp_path / "train/original.mp4", noise(50))
+    cut_losslessly(original, tmp_path / "train/cut.mp4", 15, 45)
+    row = {**make_rows()[0], "length": "30.0", "begin": "15", "end": "45"}
+    write_annotation(tmp_path, [{**row, "attachment_id": name} for name in ("original", "cut")])
+    first, second = read_clip_list(tmp_path).clips
+    assert (first.begin, first.end) == (15, 45)
+    assert second.is_whole

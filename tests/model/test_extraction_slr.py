@@ -1,12 +1,14 @@
 """Video to landmarks, with the real landmarker."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from hostile_videos import write_song, write_sound, write_video
+from hostile_videos import cut_losslessly, noise, write_song, write_sound, write_video
 
-from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, probe_video, read_frames
+from slr_hf.model.extraction_slr import HolisticExtractor, VideoError, count_frames, probe_video, read_frames
 from slr_hf.model.landmarker_slr import LandmarkerError
 from slr_hf.model.landmarks_slr import DETECTED_GROUPS, LEFT_HAND, NOSE
 
@@ -26,6 +28,21 @@ FOUND = {
 
 def pictures(path: Path, count: int | None = None, size: int = 640) -> list[np.ndarray]:
     return [picture for _, picture in read_frames(path, size)][:count]
+
+
+#: A frame as players show it: white at the upper left.
+SHOWN = np.zeros((48, 96, 3), np.uint8)
+SHOWN[:24, :48] = 255
+
+
+def check_shown(path: Path) -> None:
+    """Asserts that a video is read as `SHOWN`."""
+    info, (_, picture) = probe_video(path), next(read_frames(path, 1000))
+    assert (info.width, info.height) == (96, 48)
+    assert picture.shape == SHOWN.shape
+    assert picture[:20, :40].mean() > 230
+    assert picture[28:].mean() < 25
+    assert picture[:, 56:].mean() < 25
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +186,33 @@ class TestReading:
         assert [time for time, _ in read_frames(path, 48)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
         assert probe_video(path).fps == pytest.approx(10)
 
+    @pytest.mark.parametrize(
+        ("name", "codec"), [("stream.ts", "libx264"), ("disc.mpg", "mpeg2video"), ("cut.mkv", "mpeg4")]
+    )
+    def test_times_are_those_since_the_start_of_the_file(self, tmp_path, name, codec):
+        # A stream of a broadcast begins late by itself, the last file because its frames do.
+        path = write_video(tmp_path / name, noise(40), rate=25, codec=codec, times=list(range(50, 90)))
+        with av.open(path) as container:
+            assert container.start_time > 0.3e6
+        assert [time for time, _ in read_frames(path, 48)] == pytest.approx(
+            [index / 25 for index in range(40)], abs=0.001
+        )
+
+    def test_a_picture_that_comes_after_the_sound_keeps_its_time(self, tmp_path):
+        path = tmp_path / "clip.mkv"
+        with av.open(path, "w") as container:
+            video, sound = container.add_stream("mpeg4", rate=25), container.add_stream("aac", rate=8000)
+            video.height, video.width = 48, 64
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+            silence.sample_rate = 8000
+            container.mux([*sound.encode(silence), *sound.encode()])
+            for index, frame in enumerate(noise(5)):
+                picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+                picture.pts, picture.time_base = 25 + index, Fraction(1, 25)
+                container.mux(video.encode(picture))
+            container.mux(video.encode())
+        assert next(read_frames(path, 48))[0] == pytest.approx(1, abs=0.2)
+
     def test_a_colon_in_a_name_is_no_protocol(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         write_video(tmp_path / "x.mp4", [np.zeros((48, 64, 3), np.uint8)]).rename("12:30.mp4")
@@ -176,15 +220,95 @@ class TestReading:
 
     @pytest.mark.parametrize("rotation", [90, 180, 270])
     def test_rotation_in_the_metadata_is_honoured(self, tmp_path, rotation):
-        upright = np.zeros((48, 96, 3), np.uint8)
-        upright[:24, :48] = 255  # white at the upper left
-        stored = np.rot90(upright, -rotation // 90)
-        path = write_video(tmp_path / "clip.mp4", [stored], rotation=rotation)
+        check_shown(write_video(tmp_path / "clip.mp4", [np.rot90(SHOWN, -rotation // 90)], rotation=rotation))
+
+    @pytest.mark.parametrize(
+        ("matrix", "stored"),
+        [
+            ((-1, 0, 0, 1), SHOWN[:, ::-1]),
+            ((1, 0, 0, -1), SHOWN[::-1]),
+            ((0, 1, 1, 0), SHOWN.swapaxes(0, 1)),
+            ((0, -1, -1, 0), SHOWN[::-1, ::-1].swapaxes(0, 1)),
+            ((0, 1, -1, 0), np.rot90(SHOWN)),
+        ],
+        ids=["mirrored", "upside down", "transposed", "transposed the other way", "turned"],
+    )
+    @pytest.mark.parametrize("error", [0, 2**-16, 0.01])
+    def test_a_matrix_that_mirrors_is_honoured_and_its_rounding_errors_are_not(self, tmp_path, matrix, stored, error):
+        a, b, c, d = matrix
+        turned = (a - error * b, b + error * a, c - error * d, d + error * c)
+        check_shown(write_video(tmp_path / "clip.mp4", [stored], matrix=turned))
+
+    def test_half_a_turn_that_is_off_by_a_rounding_error_swaps_no_sides(self, tmp_path):
+        matrix = (-65534 / 65536, -1 / 65536, 1 / 65536, -65534 / 65536)
+        check_shown(write_video(tmp_path / "clip.mp4", [SHOWN[::-1, ::-1]], matrix=matrix))
+
+    @pytest.mark.parametrize(
+        ("name", "codec", "width", "height", "shown"),
+        [
+            ("dvd.mpg", "mpeg2video", 720, 576, (1024, 576)),
+            ("digital_video.avi", "dvvideo", 720, 576, (1024, 576)),
+            ("broadcast.ts", "libx264", 72, 48, (96, 48)),
+            ("wide.mkv", "libx264", 48, 48, (96, 48)),
+            ("high.mp4", "mpeg4", 96, 24, (96, 48)),
+        ],
+    )
+    def test_squeezed_frames_are_stretched(self, tmp_path, name, codec, width, height, shown):
+        frame = np.zeros((height, width, 3), np.uint8)
+        frame[: height // 2, : width // 2] = 255
+        shape = Fraction(shown[0] * height, shown[1] * width)
+        path = write_video(tmp_path / name, [frame] * 40, rate=25, codec=codec, pixel_shape=shape)
         info, (_, picture) = probe_video(path), next(read_frames(path, 1000))
-        assert (info.width, info.height) == (96, 48)
-        assert picture.shape == upright.shape
-        assert picture[:20, :40].mean() > 230
-        assert picture[28:].mean() < 25
+        assert (info.width, info.height) == picture.shape[1::-1] == shown
+        assert picture[: shown[1] // 2 - 4, : shown[0] // 2 - 8].mean() > 230
+        assert picture[:, shown[0] // 2 + 8 :].mean() < 25
+
+    def test_squeezed_frames_are_stretched_before_they_are_turned(self, tmp_path):
+        stored = np.rot90(SHOWN, -1)[:, ::2]
+        check_shown(write_video(tmp_path / "clip.mp4", [stored], rotation=90, pixel_shape=Fraction(2)))
+
+    @pytest.mark.parametrize(("stated", "width"), [(4, 192), (200, 480)], ids=["likely", "nonsense"])
+    def test_the_file_knows_better_than_its_codec_what_shape_pixels_have(self, tmp_path, stated, width):
+        path = write_video(tmp_path / "clip.mp4", [SHOWN[:, ::2]], codec="libx264", pixel_shape=Fraction(2))
+        box = [b"pasp" + bytes((0, 0, 0, shape, 0, 0, 0, 1)) for shape in (2, stated)]
+        path.write_bytes(path.read_bytes().replace(*box))
+        assert probe_video(path).width == width
+        assert pictures(path)[0].shape == (48, width, 3)
+
+    @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+    @pytest.mark.parametrize("shown", [0, 1])
+    def test_the_track_is_read_that_the_file_marks_as_the_default(self, tmp_path, suffix, shown):
+        path = tmp_path / f"clip.{suffix}"
+        with av.open(path, "w") as container:
+            streams = [container.add_stream("mpeg4", rate=30) for _ in range(2)]
+            for number, stream in enumerate(streams):
+                stream.height, stream.width = 48, 64
+                stream.disposition = av.stream.Disposition.default if number == shown else 0
+            for number, stream in enumerate(streams):
+                picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 200 * number, np.uint8), format="rgb24")
+                container.mux([*stream.encode(picture), *stream.encode()])
+        assert [round(picture.mean(), -1) for picture in pictures(path)] == [200 * shown]
+
+    def test_a_change_of_size_leaves_pictures_of_one_size_and_squeezes_nobody(self, tmp_path):
+        tall = SHOWN[:, :24]
+        parts = [
+            write_video(tmp_path / f"{number}.ts", [frame] * 60, codec="libx264", pixel_shape=shape)
+            for number, (frame, shape) in enumerate(
+                [(SHOWN[:, ::2], Fraction(2)), (SHOWN.repeat(2, 0).repeat(2, 1), None), (tall, None)]
+            )
+        ]
+        path = tmp_path / "broadcast.ts"
+        path.write_bytes(b"".join(part.read_bytes() for part in parts))
+        found = pictures(path)
+        assert len(found) == 180
+        assert {picture.shape for picture in found} == {SHOWN.shape}
+        for index in (0, 30, 90, 110):
+            assert found[index][:20, :40].mean() > 230
+            assert found[index][28:].mean() < 25
+        # 24 columns in the middle of 96, all of them white above.
+        assert found[150][:20, 40:56].mean() > 230
+        assert found[150][:, :32].mean() < 25
+        assert found[150][:, 64:].mean() < 25
 
     def test_one_frame_is_a_video(self, tmp_path):
         path = write_video(tmp_path / "one.mp4", [np.zeros((48, 64, 3), np.uint8)])
@@ -208,6 +332,25 @@ class TestReading:
         found = len(pictures(path))
         assert 5 < found < 40
         assert f"cut.mp4 announces 40 frames, but only {found} can be decoded" in caplog.text
+
+    @pytest.mark.parametrize("suffix", ["mp4", "mov"])
+    @pytest.mark.parametrize("codec_options", [{"bf": "0"}, {"bf": "2"}], ids=["in order", "reordered"])
+    def test_a_clip_that_was_cut_without_encoding_it_again_is_whole(self, tmp_path, caplog, suffix, codec_options):
+        frames = [np.full((48, 64, 3), 5 * index, np.uint8) for index in range(50)]
+        whole = write_video(tmp_path / "whole.mp4", frames, codec="libx264", codec_options=codec_options)
+        path = cut_losslessly(whole, tmp_path / f"cut.{suffix}", 15, 45)
+        with av.open(path) as container:
+            assert container.streams.video[0].frames == 45, "the header counts what is stored"
+        assert [round(picture.mean() / 5) for picture in pictures(path)] == list(range(15, 45))
+        assert probe_video(path).frames == count_frames(path) == 30
+        assert not caplog.records
+
+    def test_damage_is_told_of_a_clip_that_was_cut_so(self, tmp_path, caplog):
+        path = cut_losslessly(write_video(tmp_path / "whole.mp4", noise(50)), tmp_path / "cut.mp4", 15, 45)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+        found = len(pictures(path))
+        assert 5 < found < 30
+        assert f"cut.mp4 announces 30 frames, but only {found} can be decoded" in caplog.text
 
     def test_what_follows_damage_is_left_out_with_a_warning(self, tmp_path, caplog):
         noise = np.random.default_rng(0)
@@ -247,6 +390,17 @@ class TestBadInput:
         path.write_bytes(clip_paths["hoy"].read_bytes()[:3000])
         with pytest.raises(VideoError, match=r"cut\.mp4"):
             HolisticExtractor()(path)
+
+    def test_what_ffmpeg_logs_of_a_file_is_told_each_time_and_nowhere_else(self, tmp_path, caplog, capfd):
+        whole = write_video(tmp_path / "whole.mp4", noise(5)).read_bytes()
+        path = tmp_path / "cut.mp4"
+        path.write_bytes(whole[: len(whole) // 2])
+        for _ in range(2):
+            with pytest.raises(VideoError, match=r"cut\.mp4 cannot be read .*: moov atom not found\)"):
+                probe_video(path)
+        assert av.logging.get_level() is None
+        assert not caplog.records
+        assert capfd.readouterr().err == ""
 
     def test_no_frames(self):
         with pytest.raises(ValueError, match="no frames"):

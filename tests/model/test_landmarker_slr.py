@@ -86,6 +86,13 @@ class TestDownload:
         with pytest.raises(LandmarkerError, match="make landmarker"):
             resolve_landmarker(url=f"{server}/whole")
 
+    def test_a_home_that_is_read_only_is_told_with_the_way_out(self, monkeypatch):
+        monkeypatch.delenv("SLR_CACHE")
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setenv("HOME", "/proc/nobody")  # where not even the administrator can write
+        with pytest.raises(LandmarkerError, match=r"cannot be kept in /proc/nobody/\.cache/slr_hf .*Set SLR_CACHE to"):
+            resolve_landmarker(url="http://127.0.0.1:9/")
+
     def test_no_connection(self, empty_cache):
         with pytest.raises(LandmarkerError, match="make landmarker"):
             resolve_landmarker(url="http://127.0.0.1:9/")

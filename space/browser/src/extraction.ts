@@ -66,7 +66,7 @@ export class HolisticExtractor {
     const sink = new CanvasSink(track, {
       width: Math.round(width * scale),
       height: Math.round(height * scale),
-      fit: "fill",
+      fit: "contain", // where a video changes its shape
       poolSize: 2,
     });
     const frames: Float32Array[] = [];
