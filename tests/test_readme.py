@@ -76,7 +76,7 @@ SHORTENED = {
     r"scripts/train\.py (?!.*--from-model)(?!.*slovo)": "--set batch_size=32" + SMALLEST,
     r"scripts/train\.py .*--recipe slovo_500": "--set batch_size=256" + SMALLEST,
     r"scripts/train\.py .*--recipe demo": "--set clips_per_gloss=1 average_decay=0",
-    r"scripts/evaluate\.py --folds": "--no-nearest-neighbour",
+    r"scripts/evaluate\.py (--folds|.*--dataset slovo)": "--no-nearest-neighbour",
     r"scripts/benchmark\.py ": "--runs 1 --clips 32 --steps 1 --size tiny --threads 1",
     r"scripts/extract\.py ": "--num-proc 1",
 }
