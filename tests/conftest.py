@@ -30,6 +30,20 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: The files that take a minute or more, longest first.
+LONGEST = (
+    "test_readme.py",
+    "browser/static_page/test_static_page.py",
+    "hub/test_export.py",
+    "training/test_distributed.py",
+    "training/test_unseen.py",
+    "faults/test_kills.py",
+    "data/test_extraction.py",
+    "model/test_extraction_slr.py",
+    "fuzz/test_mutations.py",
+    "training/test_trainer.py",
+)
+
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
@@ -53,6 +67,12 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Of files that are tested side by side, the longest go first, so that no worker is left alone with one at the end.
+    places = {(ROOT / "tests" / name).resolve(strict=True): place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

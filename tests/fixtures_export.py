@@ -1,5 +1,7 @@
 """A small model exported once for all tests, since an export takes a while."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,16 +48,27 @@ def small_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported_file(small_model_dir: Path, make_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    """The small model as an exported file in fp32, alone in its folder."""
+def export_command(
+    repository: Path, small_model_dir: Path, make_once: Callable[[str, Callable[[Path], object]], Path]
+) -> Path:
+    """A folder in which scripts/export.py, run as a command, has left the small model in `onnx` and its `report`."""
     pytest.importorskip("onnxscript")
-    from slr_hf.hub.export import export_graph, load_plain_model
 
     def export(folder: Path) -> None:
-        graph = export_graph(*load_plain_model(small_model_dir))
-        (folder / "model.onnx").write_bytes(graph.SerializeToString())
+        command = [sys.executable, "scripts/export.py", "--model", small_model_dir, "--output", folder / "onnx"]
+        done = subprocess.run(
+            [*command, "--threads", "1"], cwd=repository, capture_output=True, text=True, timeout=800, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        (folder / "report").write_text(done.stdout, encoding="utf-8")
 
-    return make_once("exported", export) / "model.onnx"
+    return make_once("exported", export)
+
+
+@pytest.fixture(scope="session")
+def exported_file(export_command: Path) -> Path:
+    """The small model as an exported file in fp32, alone in its folder."""
+    return export_command / "onnx/model.onnx"
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -42,7 +44,21 @@ def clip_paths(data_dir: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def extracted_clips(clip_paths: dict[str, Path], landmarker_path: Path) -> dict[str, Landmarks]:
+def extracted_clips(
+    clip_paths: dict[str, Path], landmarker_path: Path, make_once: Callable[[str, Callable[[Path], object]], Path]
+) -> dict[str, Landmarks]:
     """The landmarks of all real clips."""
-    extract = HolisticExtractor(landmarker_path)
-    return {name: extract(path) for name, path in clip_paths.items()}
+
+    def extract(folder: Path) -> None:
+        extractor = HolisticExtractor(landmarker_path)
+        for name, path in clip_paths.items():
+            clip = extractor(path)
+            np.savez(folder / name, coordinates=clip.coordinates, fps=clip.fps, size=(clip.width, clip.height))
+
+    def read(path: Path) -> Landmarks:
+        with np.load(path) as clip:
+            width, height = clip["size"].tolist()
+            return Landmarks(clip["coordinates"], fps=clip["fps"].item(), width=width, height=height)
+
+    folder = make_once("extracted", extract)
+    return {name: read(folder / f"{name}.npz") for name in clip_paths}

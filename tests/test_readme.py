@@ -72,11 +72,11 @@ SMALLEST = (
 #: What is added to a command so that it ends in seconds. Of a field that is set twice, the last counts.
 SHORTENED = {
     r"scripts/train\.py ": "--device cpu --set epochs=1 it.epochs=1 ft1.epochs=1 repeats=1",
-    r"scripts/train\.py .*--held-out-session all": "--stage it",
+    r"scripts/train\.py .*(--held-out-session all|--signer-folds)": "--stage it",
     r"scripts/train\.py (?!.*--from-model)(?!.*slovo)": "--set batch_size=32" + SMALLEST,
     r"scripts/train\.py .*--recipe slovo_500": "--set batch_size=256" + SMALLEST,
     r"scripts/train\.py .*--recipe demo": "--set clips_per_gloss=1 average_decay=0",
-    r"scripts/evaluate\.py --folds": "--no-nearest-neighbour",
+    r"scripts/evaluate\.py (--folds|.*--dataset slovo)": "--no-nearest-neighbour",
     r"scripts/benchmark\.py ": "--runs 1 --clips 32 --steps 1 --size tiny --threads 1",
     r"scripts/extract\.py ": "--num-proc 1",
 }

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
@@ -41,38 +41,67 @@ print(json.dumps({"logits": logits, "pipeline": type(recognize).__name__}))
 Publish = Callable[..., subprocess.CompletedProcess[str]]
 
 
+#: Steps of an upload that fail for long, how, and what is said then.
+LONG_FAILURES: dict[str, tuple[int | str, str]] = {
+    "upload": (CUT, "The connection to the Hub broke while uploading the model user/name"),
+    "batch": (500, "a fault of its own (500) while uploading"),
+    "preupload": (429, "rate limit is reached while uploading"),
+}
+
+
+def copy_model(repository: Path, folder: Path) -> Path:
+    """A packaged model that a test may change: the demo model."""
+    return copytree(repository / "space/model", folder, ignore=ignore_patterns(".*", "__pycache__"))
+
+
+def start(
+    repository: Path, model: Path, hub: Hub, home: Path, *arguments: str, token: str | None = TOKEN, **changes: str
+) -> subprocess.Popen[str]:
+    """Starts the command for `user/name`."""
+    command = [sys.executable, "scripts/publish.py", "--model", str(model), "--repo-id", "user/name", *arguments]
+    return subprocess.Popen(
+        command,
+        cwd=repository,
+        env=hub.environment(home, token) | {"PYTHONPATH": str(repository)} | changes,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.fixture
 def model(repository: Path, tmp_path: Path) -> Path:
-    """A packaged model that a test may change: the demo model."""
-    return copytree(repository / "space/model", tmp_path / "packaged", ignore=ignore_patterns(".*", "__pycache__"))
+    """A packaged model that a test may change."""
+    return copy_model(repository, tmp_path / "packaged")
 
 
 @pytest.fixture
-def start(repository: Path, model: Path, hub: Hub, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts the command for `user/name`."""
-
-    def run(*arguments: str, at: Hub = hub, token: str | None = TOKEN, **changes: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "scripts/publish.py", "--model", str(model), "--repo-id", "user/name", *arguments]
-        return subprocess.Popen(
-            command,
-            cwd=repository,
-            env=at.environment(tmp_path / "home", token) | {"PYTHONPATH": str(repository)} | changes,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    return run
-
-
-@pytest.fixture
-def publish(start: Callable[..., subprocess.Popen[str]]) -> Publish:
+def publish(repository: Path, model: Path, hub: Hub, tmp_path: Path) -> Publish:
     """Runs the command for `user/name`."""
 
-    def run(*arguments: str, **changes: str | Hub | None) -> subprocess.CompletedProcess[str]:
-        return finish(start(*arguments, **changes))
+    def run(*arguments: str, token: str | None = TOKEN, **changes: str) -> subprocess.CompletedProcess[str]:
+        return finish(start(repository, model, hub, tmp_path / "home", *arguments, token=token, **changes))
 
     return run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_failures(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, tuple[Hub, subprocess.Popen[str]]]]:
+    """Commands whose upload fails, each with its Hub. They try again for half a minute, while other tests run."""
+    folder = tmp_path_factory.mktemp("failures")
+    model = copy_model(repository, folder / "packaged")
+    running: dict[str, tuple[Hub, subprocess.Popen[str]]] = {}
+    for step, (answer, _) in LONG_FAILURES.items():
+        hub = Hub()
+        hub.fail(step, answer)
+        running[step] = hub, start(repository, model, hub, folder / "home")
+    yield running
+    for hub, process in running.values():
+        process.kill()
+        process.communicate()
+        hub.close()
 
 
 def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
@@ -368,18 +397,10 @@ def test_a_short_failure_of_an_upload_is_bridged(hub: Hub, publish: Publish, mod
     assert hub.repositories["model", "user/name"].messages == [MESSAGE]
 
 
-def test_a_long_failure_of_an_upload_is_an_error(start: Callable[..., subprocess.Popen[str]]):
-    """All at once, because the client tries again for half a minute."""
-    cases = {
-        "upload": (CUT, "The connection to the Hub broke while uploading the model user/name"),
-        "batch": (500, "a fault of its own (500) while uploading"),
-        "preupload": (429, "rate limit is reached while uploading"),
-    }
-    hubs = {step: Hub() for step in cases}
-    for step, hub in hubs.items():
-        hub.fail(step, cases[step][0])
-    running = {step: start(at=hub) for step, hub in hubs.items()}
-    for step, process in running.items():
-        assert cases[step][1] in refusal(finish(process))
-        assert not hubs[step].repositories
-        hubs[step].close()
+@pytest.mark.parametrize("step", LONG_FAILURES)
+def test_a_long_failure_of_an_upload_is_an_error(
+    long_failures: dict[str, tuple[Hub, subprocess.Popen[str]]], step: str
+):
+    hub, process = long_failures[step]
+    assert LONG_FAILURES[step][1] in refusal(finish(process))
+    assert not hub.repositories

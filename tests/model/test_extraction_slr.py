@@ -88,12 +88,12 @@ class TestRealClips:
         assert kept.points == points
         np.testing.assert_array_equal(kept.coordinates, extracted_clips["ambulancia"].take(points))
 
-    def test_a_file_an_array_and_frames_one_by_one_give_the_same(self, extract, clip_paths):
+    def test_a_file_an_array_and_frames_one_by_one_give_the_same(self, extract, clip_paths, extracted_clips):
         frames = pictures(clip_paths["hoy"], 12, size=10_000)
         array = extract(np.stack(frames), fps=30)
         one_by_one = extract(iter(frames), fps=30)
         np.testing.assert_array_equal(array.coordinates, one_by_one.coordinates)
-        whole = extract(clip_paths["hoy"]).coordinates[:12]
+        whole = extracted_clips["hoy"].coordinates[:12]
         found = ~np.isnan(whole)
         assert (found == ~np.isnan(array.coordinates)).mean() > 0.95
         both = found & ~np.isnan(array.coordinates)

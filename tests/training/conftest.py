@@ -34,7 +34,7 @@ def clips(made_signs: Path) -> Dataset:
     return prepare_dataset(dataset.select(np.concatenate(chosen)), KeypointProcessor())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe() -> Recipe:
     """A recipe for the smallest model: two epochs of six batches."""
     return Recipe(config=STILL, epochs=2, batch_size=8, learning_rate=3e-3)

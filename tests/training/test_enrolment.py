@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from transformers import AutoModelForVideoClassification
 
 from slr_hf.data import prepare_dataset, read_column, to_clip
-from slr_hf.model.extraction_slr import HolisticExtractor
 from slr_hf.model.landmarks_slr import Landmarks
 from slr_hf.model.modeling_slr import SLRForSignClassification
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
@@ -132,11 +131,10 @@ def test_an_enrolled_model_can_be_trained_further(
     assert all(torch.equal(weights, expected[name]) for name, weights in model.slr.state_dict().items())
 
 
-@pytest.fixture(scope="module")
-def signs(clip_paths: dict[str, Path], landmarker_path: Path) -> list[Landmarks]:
+@pytest.fixture
+def signs(extracted_clips: dict[str, Landmarks]) -> list[Landmarks]:
     """The landmarks of one clip of each sign."""
-    extract = HolisticExtractor(landmarker_path)
-    return [extract(clip_paths[sign]) for sign in SIGNS]
+    return [extracted_clips[sign] for sign in SIGNS]
 
 
 @pytest.mark.integration

@@ -71,11 +71,11 @@ def logits(folder: Path, *clips: Landmarks) -> torch.Tensor:
         return model.eval()(**processor(list(clips))).logits
 
 
-@pytest.fixture
-def without_lips(recipe: Recipe, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def without_lips(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that was trained on clips that have no lips."""
     clips = [made_up(seed, seed % 2, frames=16 + seed, without=LIPS) for seed in range(8)]
-    return train(clips, tmp_path, replace(recipe, epochs=2, batch_size=4))
+    return train(clips, tmp_path_factory.mktemp("without-lips"), replace(recipe, epochs=2, batch_size=4))
 
 
 def ask_model(folder: Path) -> Callable[[Landmarks], np.ndarray]:

@@ -10,7 +10,6 @@ import pytest
 from browsing import DESKTOP, PHONE, check_accessibility, empty_room
 from playwright.sync_api import Locator, Page, Route, expect
 
-from slr_hf.model.extraction_slr import HolisticExtractor
 from slr_hf.model.landmarks_slr import NOSE, NUM_LANDMARKS, Landmarks
 from slr_hf.model.pipeline_slr import SignRecognitionPipeline
 
@@ -148,11 +147,10 @@ def test_an_uploaded_video_is_answered_on_the_device(
 
 
 def test_landmarks_of_a_video_are_nearly_those_that_python_finds(
-    wave: tuple[Landmarks, dict], landmarker_path: Path, data_dir: Path
+    wave: tuple[Landmarks, dict], extracted_clips: dict[str, Landmarks]
 ) -> None:
     """Both decode and scale with other code, so they are not quite the same."""
-    ours, _ = wave
-    theirs = HolisticExtractor(landmarker_path)(data_dir / "videos/slp_pose_test_video.mp4")
+    ours, theirs = wave[0], extracted_clips["wave"]
     assert ours.fps == pytest.approx(theirs.fps, rel=1e-3)
     seen = [~np.isnan(landmarks.coordinates[..., 0]) for landmarks in (ours, theirs)]
     assert (seen[0] == seen[1]).mean() > 0.95
