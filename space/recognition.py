@@ -71,6 +71,8 @@ class Outcome:
 def duration(extractor: Any, video: str | Path) -> float:
     """The length of a video in seconds, from the times of its packets: browsers record without a length in the header.
 
+    Those that the video stores and does not show, as after a cut without encoding it again, do not count.
+
     Args:
         extractor: A `HolisticExtractor`, which opens the video.
         video: The file.
@@ -82,10 +84,12 @@ def duration(extractor: Any, video: str | Path) -> float:
     with extractor.open(video) as stream:
         if stream.width * stream.height > limits.LARGEST_MEGAPIXELS * 1e6:
             raise Refused("too_large")
-        times = [packet.pts for packet in stream.container.demux(stream) if packet.pts is not None]
-    if not times or stream.time_base is None:
-        raise ValueError(f"{video} holds no frames.")
-    return float((max(times) - min(times)) * stream.time_base)
+        times = [
+            packet.pts for packet in stream.container.demux(stream) if packet.pts is not None and not packet.is_discard
+        ]
+        if not times or stream.time_base is None:
+            raise ValueError(f"{video} holds no frames.")
+        return float((max(times) - min(times)) * stream.time_base)
 
 
 def recognize(

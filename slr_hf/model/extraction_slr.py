@@ -125,8 +125,9 @@ def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[Time
     """
     with open_video(path) as stream:
         stream.thread_type = "AUTO"
-        # Streams of broadcasts and discs begin at any time, for which players show 0.
-        begin = (stream.container.start_time or 0) / _av().time_base
+        # Broadcasts and discs begin at any time, for which players show 0; of two clocks the stream's is the exact one.
+        start = Fraction(stream.container.start_time or 0, _av().time_base)
+        begin = float(round(start / stream.time_base) * stream.time_base)
         size: tuple[int, int] | None = None
         for frame, pixel_shape in _decoded(stream, path):
             time = None if frame.time is None else frame.time - begin

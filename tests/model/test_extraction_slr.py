@@ -213,6 +213,11 @@ class TestReading:
             container.mux(video.encode())
         assert next(read_frames(path, 48))[0] == pytest.approx(1, abs=0.2)
 
+    def test_the_first_time_is_no_hair_before_the_start(self, tmp_path):
+        # The third part of a second is no whole number of millionths.
+        path = write_video(tmp_path / "late.ts", noise(40), rate=30, codec="libx264", times=list(range(10, 50)))
+        assert next(read_frames(path, 48))[0] == 0
+
     def test_a_colon_in_a_name_is_no_protocol(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         write_video(tmp_path / "x.mp4", [np.zeros((48, 64, 3), np.uint8)]).rename("12:30.mp4")

@@ -11,6 +11,7 @@ import av
 import limits
 import numpy as np
 import pytest
+from hostile_videos import cut_losslessly
 from isolation import Isolation, Refused, run_here
 from PIL import Image
 from recognition import Outcome, decode_picture, duration, find_moments, open_camera, recognize
@@ -148,6 +149,11 @@ def test_what_is_no_video_is_refused(pipeline: SignRecognitionPipeline, tmp_path
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_the_duration_is_read_with_or_without_a_header_that_tells_it(write: Write, suffix: str) -> None:
     assert duration(HolisticExtractor(), write(f"clip{suffix}", frames=40)) == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_length_is_that_of_what_is_shown(write: Write, tmp_path: Path) -> None:
+    cut = cut_losslessly(write(frames=60), tmp_path / "cut.mp4", 40, 60)
+    assert duration(HolisticExtractor(), cut) == pytest.approx(1.0, abs=0.1)
 
 
 def test_moments_are_equal_stretches_from_the_first_frame_to_the_last() -> None:
