@@ -141,7 +141,7 @@ class _CountProcesses:
     """Counts the processes that this one has started, while a block runs."""
 
     def __enter__(self) -> "_CountProcesses":
-        self._before = len(psutil.Process().children(recursive=True))
+        self._before = set(psutil.Process().children(recursive=True))
         self.most = self.left = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -158,7 +158,8 @@ class _CountProcesses:
         self.left = self._count()
 
     def _count(self) -> int:
-        return len(psutil.Process().children(recursive=True)) - self._before
+        # Not a difference of numbers: some of those before may have ended.
+        return len(set(psutil.Process().children(recursive=True)) - self._before)
 
 
 __all__ = ["benchmark_slovo", "write_synthetic_slovo"]

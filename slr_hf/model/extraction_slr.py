@@ -2,7 +2,6 @@
 
 import logging
 import os
-import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -83,7 +82,8 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
     with open_video(path) as stream:
         frame, pixel_shape = next(_decoded(stream, path))
         rate = stream.average_rate or stream.guessed_rate
-        return VideoInfo(float(rate) if rate else None, *_shown_size(frame, pixel_shape), _announced(stream) or None)
+        size = _shown_size(frame, pixel_shape, _orientation(frame))
+        return VideoInfo(float(rate) if rate else None, *size, _announced(stream) or None)
 
 
 def count_frames(path: str | os.PathLike[str]) -> int | None:
@@ -129,11 +129,14 @@ def read_frames(path: str | os.PathLike[str], frame_size: int) -> Generator[Time
         start = Fraction(stream.container.start_time or 0, _av().time_base)
         begin = float(round(start / stream.time_base) * stream.time_base)
         size: tuple[int, int] | None = None
+        orientation: tuple[bool, bool, bool] | None = None
+        reformatter = _av().video.reformatter.VideoReformatter()
         for frame, pixel_shape in _decoded(stream, path):
             time = None if frame.time is None else frame.time - begin
-            shown = _scaled(*_shown_size(frame, pixel_shape), frame_size)
+            orientation = orientation or _orientation(frame)
+            shown = _scaled(*_shown_size(frame, pixel_shape, orientation), frame_size)
             size = size or shown
-            yield time, _fitted(_shown_picture(frame, *shown), *size)
+            yield time, _fitted(_shown_picture(reformatter, frame, orientation, *shown), *size)
 
 
 class HolisticExtractor:
@@ -410,18 +413,20 @@ def _check_frame(picture: np.ndarray) -> None:
         raise ValueError(f"A frame must be RGB, uint8 of the shape (height, width, 3), but is {found}.")
 
 
-def _shown_size(frame: Any, pixel_shape: Fraction) -> tuple[int, int]:
+def _shown_size(frame: Any, pixel_shape: Fraction, orientation: tuple[bool, bool, bool]) -> tuple[int, int]:
     """Width and height of a frame as players show it; with square pixels, it is stretched and never squeezed."""
     shape = min(max(pixel_shape, 1 / _LONGEST_PIXEL), _LONGEST_PIXEL)
     width, height = round(frame.width * max(shape, 1)), round(frame.height / min(shape, 1))
-    return (height, width) if _orientation(frame)[0] else (width, height)
+    return (height, width) if orientation[0] else (width, height)
 
 
-def _shown_picture(frame: Any, width: int, height: int) -> np.ndarray:
+def _shown_picture(
+    reformatter: Any, frame: Any, orientation: tuple[bool, bool, bool], width: int, height: int
+) -> np.ndarray:
     """A frame as players show it, in the size given: RGB `(height, width, 3)`."""
-    transposed, mirrored, upside_down = _orientation(frame)
+    transposed, mirrored, upside_down = orientation
     stored = (height, width) if transposed else (width, height)
-    picture = frame.reformat(*stored, format="rgb24").to_ndarray()
+    picture = reformatter.reformat(frame, *stored, format="rgb24").to_ndarray()
     if transposed:
         picture = picture.swapaxes(0, 1)
     return np.ascontiguousarray(picture[:: -1 if upside_down else 1, :: -1 if mirrored else 1])
@@ -433,10 +438,13 @@ def _orientation(frame: Any) -> tuple[bool, bool, bool]:
     The numbers a, b, c and d of its display matrix bring a point to (ax + cy, bx + dy). They may have rounding errors;
     what is no quarter turn is taken for the nearest one.
     """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    # Of a tiny copy, which has the same: a frame that was asked is part of a cycle, and would stay in memory with all
+    # that its decoder has reserved.
+    copy = _av().video.reformatter.VideoReformatter().reformat(frame, 2, 2, format="gray")
+    matrix = copy.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return False, False, False
-    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32, count=5).tolist()
     if abs(b) + abs(c) > abs(a) + abs(d):
         return True, c < 0, b < 0
     return False, a < 0, d < 0

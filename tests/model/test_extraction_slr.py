@@ -1,5 +1,6 @@
 """Video to landmarks, with the real landmarker."""
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -180,6 +181,17 @@ class TestReading:
 
     def test_small_frames_are_not_enlarged(self, clip_paths):
         assert next(read_frames(clip_paths["hoy"], 2000))[1].shape == (720, 1280, 3)
+
+    def test_frames_leave_no_thread_behind(self, tmp_path):
+        path = write_video(tmp_path / "clip.mp4", noise(30))
+        gc.collect()
+        before = len(list(Path("/proc/self/task").iterdir()))
+        gc.disable()  # what only a search for cycles frees would pile up between two of them
+        try:
+            assert len(list(read_frames(path, 24))) == 30
+            assert len(list(Path("/proc/self/task").iterdir())) <= before
+        finally:
+            gc.enable()
 
     def test_times_are_those_of_the_file(self, tmp_path):
         path = write_video(tmp_path / "clip.mp4", [np.zeros((48, 64, 3), np.uint8)] * 5, rate=10)

@@ -172,7 +172,7 @@ class TestAttention:
         model, batch = make_model(), make_batch((30, 17))
         model.set_attn_implementation("eager")
         output = model(**batch, output_hidden_states=True, output_attentions=True)
-        assert [tuple(state.shape) for state in output.hidden_states] == [(2, 30, 128)] * 3
+        assert [tuple(state.shape) for state in output.hidden_states] == [(2, 30, model.config.hidden_size)] * 3
         assert [tuple(weights.shape) for weights in output.attentions] == [(2, 4, 30, 30)] * 2
 
     def test_local_blocks_see_their_window_and_global_blocks_all(self):
@@ -233,15 +233,16 @@ class TestAttention:
         assert not torch.allclose(logits(model, slower), logits(model, batch), atol=1e-3)
 
     def test_rotary_positions_may_be_fractions(self):
-        block = TransformerBlock(make_model().config, drop_path=0.0).eval()
+        config = make_model().config
+        block = TransformerBlock(config, drop_path=0.0).eval()
         block.attention.config._attn_implementation = "eager"
-        states = torch.randn(1, 3, 128)
+        states = torch.randn(1, 3, config.hidden_size)
         near, far = (
             block(
                 states,
                 torch.ones(1, 3, dtype=torch.bool),
                 None,
-                rotary_table(torch.tensor([positions]), 32, 1e4, torch.float32),
+                rotary_table(torch.tensor([positions]), block.attention.head_dim, 1e4, torch.float32),
             )
             for positions in ([0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
         )
@@ -265,7 +266,7 @@ class TestPooling:
     def test_scales_differ(self):
         """The order of the frames matters to the pooling itself, which a mean alone would not see."""
         model = make_model().slr
-        states, mask = torch.randn(1, 16, 128), torch.ones(1, 16, dtype=torch.bool)
+        states, mask = torch.randn(1, 16, model.config.hidden_size), torch.ones(1, 16, dtype=torch.bool)
         forwards, _ = model.pooling(states, mask)
         backwards, _ = model.pooling(states.flip(1), mask)
         assert not torch.allclose(forwards, backwards, atol=1e-3)
@@ -419,10 +420,11 @@ class TestTraining:
                 torch.testing.assert_close(found.grad, expected.grad, rtol=0, atol=1e-6)
 
     def test_stochastic_depth_keeps_the_mean(self):
-        block = TransformerBlock(make_model().config, drop_path=0.5).train()
+        config = make_model().config
+        block = TransformerBlock(config, drop_path=0.5).train()
         residual = block.attention_residual
         residual.dropout.p = 0.0
-        added = residual(torch.zeros(4000, 1, 128), torch.ones(4000, 1, 128))
+        added = residual(*(fill(4000, 1, config.hidden_size) for fill in (torch.zeros, torch.ones)))
         assert set(added.unique().tolist()) == {0.0, 2.0}
         assert abs(added.mean().item() - 1) < 0.1
 

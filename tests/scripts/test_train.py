@@ -72,7 +72,8 @@ def test_every_session_is_held_out_in_turn(
     [
         (
             ["--recipe", "bsl"],
-            "There is no recipe 'bsl'. Choose one of demo, few_clips, ksl13, own_signs, slovo_500, slovo_1000.",
+            "There is no recipe 'bsl'. Choose one of demo, few_clips, ksl13, own_signs, slovo_500, slovo_1000, "
+            "wlasl_100, wlasl_300, wlasl_1000, wlasl_2000.",
         ),
         (["--recipe", "ksl13", "--set", "epoch=3"], "There is no field 'epoch'."),
         (["--recipe", "ksl13", "--set", "epochs=many"], "epochs='many' has the wrong type"),
