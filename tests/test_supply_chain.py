@@ -17,31 +17,9 @@ from slr_hf.model.modeling_slr import SLRForSignClassification
 
 #: What the code of a saved model may import, besides its own files: the standard library's parts that it uses ...
 STANDARD = {
-    *(
-        "collections",
-        "concurrent",
-        "contextlib",
-        "dataclasses",
-        "fractions",
-        "functools",
-        "hashlib",
-        "http",
-        "itertools",
-    ),
-    *(
-        "json",
-        "logging",
-        "math",
-        "os",
-        "pathlib",
-        "shutil",
-        "tempfile",
-        "threading",
-        "types",
-        "typing",
-        "urllib",
-        "zipfile",
-    ),
+    *("collections", "concurrent", "contextlib", "dataclasses", "fractions", "functools", "hashlib", "http"),
+    *("itertools", "json", "logging", "math", "os", "pathlib", "shutil", "tempfile", "threading"),
+    *("types", "typing", "urllib", "zipfile"),
 }
 #: ... what is there wherever transformers is ...
 INSTALLED = {"huggingface_hub", "numpy", "safetensors", "torch", "transformers"}
