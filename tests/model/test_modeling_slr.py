@@ -172,7 +172,7 @@ class TestAttention:
         model, batch = make_model(), make_batch((30, 17))
         model.set_attn_implementation("eager")
         output = model(**batch, output_hidden_states=True, output_attentions=True)
-        assert [tuple(state.shape) for state in output.hidden_states] == [(2, 30, model.config.hidden_size)] * 3
+        assert [tuple(state.shape) for state in output.hidden_states] == [(2, 30, 160)] * 3
         assert [tuple(weights.shape) for weights in output.attentions] == [(2, 4, 30, 30)] * 2
 
     def test_local_blocks_see_their_window_and_global_blocks_all(self):

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+from slr_hf.model.extraction_slr import probe_video
+
 pytestmark = pytest.mark.integration
 
 
@@ -49,7 +51,13 @@ def test_every_video_gets_a_file_and_a_broken_one_a_line(
     assert "There is no file" in done.stderr
     written = tmp_path / "out/msl150_yo_001.srt"
     assert re.fullmatch(rf"{re.escape(str(written))}: [1-9] signs\n", done.stdout)
-    assert re.match(r"1\n00:00:0[01],\d{3} --> 00:00:0[0-2],\d{3}\n\w", written.read_text(encoding="utf-8"))
+    first = re.match(r"1\n00:00:(\d\d,\d{3}) --> 00:00:(\d\d,\d{3})\n\w", written.read_text(encoding="utf-8"))
+    assert first
+    begin, end = (float(time.replace(",", ".")) for time in first.groups())
+    video = probe_video(clip)
+    assert video.frames
+    assert video.fps
+    assert 0 <= begin < end <= video.frames / video.fps
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["msl150_yo_001.srt"]
 
     # Somebody may have gone on with it.
